@@ -1,0 +1,36 @@
+/** What the caller may do about a failure: try again later, give up, or wait until its input changes. */
+export type Retry = 'backoff' | 'never' | 'after-change';
+
+/**
+ * The one error class of the project. `reason` is a stable CamelCase word for logs, metrics and conditions;
+ * `message` is one sentence for people that says what was wrong and, where it helps, the accepted form.
+ */
+export class Failure extends Error {
+  override readonly name = 'Failure';
+  readonly reason: string;
+  readonly retry: Retry;
+
+  constructor(reason: string, message: string, options: { retry?: Retry; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.reason = reason;
+    this.retry = options.retry ?? 'backoff';
+  }
+}
+
+/** One line for people: the error's message followed by the messages of its causes, without stack traces. */
+export function describeError(error: unknown): string {
+  const parts: string[] = [];
+  for (let current = error, depth = 0; current !== undefined && depth < 8; depth++) {
+    const text =
+      current instanceof Error ? current.message || errorCode(current) || current.name : JSON.stringify(current);
+    if (text !== '' && !parts.some((part) => part.includes(text))) parts.push(text);
+    current = current instanceof Error ? current.cause : undefined;
+  }
+  return parts.join(': ');
+}
+
+/** The `code` of a Node system or library error (`ENOENT`, `ECONNREFUSED`, …), if it has one. */
+export function errorCode(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}

@@ -1,0 +1,145 @@
+import { Agent, type Dispatcher } from 'undici';
+import { startDeadline } from '../base/deadline.ts';
+import { describeError, errorCode, Failure } from '../base/failure.ts';
+import { limits } from '../base/limits.ts';
+import { parseLosslessJson } from './json.ts';
+
+/** A bearer token that may change while the program runs; `refresh` is asked once after a 401. */
+export interface TokenSource {
+  current(): Promise<string | undefined>;
+  refresh(): Promise<string | undefined>;
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  /** For the whole exchange; streams only use it up to the headers. */
+  readonly timeoutMs: number;
+  /** A longer body is an error. */
+  readonly bodyBytesMax?: number;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly text: string;
+}
+
+/** A body that is still arriving. The iteration throws when the connection breaks or the body is cut. */
+export interface HttpStream {
+  readonly status: number;
+  readonly headers: HttpResponse['headers'];
+  readonly body: AsyncIterable<Buffer> & { destroy(error?: Error): void };
+}
+
+export interface HttpClientOptions {
+  readonly connectionsPerHostMax?: number;
+  readonly token?: TokenSource;
+  /** PEM. */
+  readonly ca?: string;
+  readonly clientCertificate?: { readonly cert: string; readonly key: string };
+  readonly serverName?: string;
+}
+
+/**
+ * Pooled HTTP with deadlines. Every failure to get an answer is a Failure `Unreachable`, `DeadlineExceeded` or
+ * `BodyTooLarge`; an answer of any status is a value. Redirects are not followed.
+ */
+export class HttpClient implements AsyncDisposable {
+  private readonly dispatcher: Dispatcher;
+  private readonly token: TokenSource | undefined;
+
+  constructor(options: HttpClientOptions = {}) {
+    this.token = options.token;
+    this.dispatcher = new Agent({
+      connections: options.connectionsPerHostMax ?? 8,
+      pipelining: 1,
+      // Deadlines are ours: a pull may be silent for as long as the transfer takes.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: {
+        timeout: limits.probeTimeoutMs,
+        ...(options.ca === undefined ? {} : { ca: options.ca }),
+        ...options.clientCertificate,
+        ...(options.serverName === undefined ? {} : { servername: options.serverName }),
+      },
+    });
+  }
+
+  async request(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse> {
+    using deadline = startDeadline(request.timeoutMs, `${request.method} ${request.url}`, signal);
+    try {
+      const response = await this.send(request, deadline.signal);
+      const text = await readBody(response.body, request.bodyBytesMax ?? limits.statusBodyBytesMax);
+      return { status: response.statusCode, headers: response.headers, text };
+    } catch (cause) {
+      throw asFailure(request, cause, deadline.signal);
+    }
+  }
+
+  /** Resolves with the headers; the signal also ends the body. The caller must read or destroy the body. */
+  async stream(request: HttpRequest, signal: AbortSignal): Promise<HttpStream> {
+    using deadline = startDeadline(request.timeoutMs, `${request.method} ${request.url}`, signal);
+    const controller = new AbortController();
+    const abort = () => controller.abort(deadline.signal.aborted ? deadline.signal.reason : signal.reason);
+    deadline.signal.addEventListener('abort', abort, { once: true });
+    try {
+      const response = await this.send(request, controller.signal);
+      signal.addEventListener('abort', abort, { once: true });
+      response.body.once('close', () => signal.removeEventListener('abort', abort));
+      return { status: response.statusCode, headers: response.headers, body: response.body };
+    } catch (cause) {
+      throw asFailure(request, cause, controller.signal);
+    } finally {
+      deadline.signal.removeEventListener('abort', abort);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispatcher.destroy();
+  }
+
+  private async send(request: HttpRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const response = await this.sendOnce(request, await this.token?.current(), signal);
+    if (response.statusCode !== 401 || this.token === undefined) return response;
+    await response.body.dump();
+    return await this.sendOnce(request, await this.token.refresh(), signal);
+  }
+
+  private sendOnce(request: HttpRequest, token: string | undefined, signal: AbortSignal) {
+    const url = new URL(request.url);
+    return this.dispatcher.request({
+      origin: url.origin,
+      path: url.pathname + url.search,
+      method: request.method,
+      headers: { ...request.headers, ...(token === undefined ? {} : { authorization: `Bearer ${token}` }) },
+      body: request.body ?? null,
+      signal,
+    });
+  }
+}
+
+/** The body of a 2xx answer as lossless JSON. */
+export function parseJsonBody(response: HttpResponse): unknown {
+  return parseLosslessJson(response.text);
+}
+
+async function readBody(body: AsyncIterable<Buffer>, bytesMax: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of body) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > bytesMax) throw new Failure('BodyTooLarge', `the answer is larger than ${bytesMax} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function asFailure(request: HttpRequest, cause: unknown, signal: AbortSignal): unknown {
+  if (signal.aborted) return signal.reason;
+  if (cause instanceof Failure) return cause;
+  const detail = describeError(cause) || errorCode(cause) || 'unknown error';
+  return new Failure('Unreachable', `${request.method} ${request.url}: ${detail}`, { cause });
+}

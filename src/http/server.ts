@@ -1,0 +1,66 @@
+import type { IncomingMessage, RequestListener } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Failure } from '../base/failure.ts';
+
+export interface ListenOptions {
+  readonly host: string;
+  /** 0 lets the system pick. */
+  readonly port: number;
+  readonly connectionsMax?: number;
+}
+
+/** A listening HTTP server. Disposing it closes every connection at once. */
+export interface RunningServer extends AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  /** Without a trailing slash: `http://127.0.0.1:7676`. */
+  readonly url: string;
+  /** Takes no new connections, lets running requests finish for `graceMs`, then closes the rest. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** Starts a server whose clients cannot hold it with slow headers or bodies; answers are not limited in time. */
+export async function listen(handler: RequestListener, options: ListenOptions): Promise<RunningServer> {
+  const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 15_000 }, handler);
+  server.maxConnections = options.connectionsMax ?? 1_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const { port } = server.address() as AddressInfo;
+  const close = (graceMs: number) =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+      server.close(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+      server.closeIdleConnections();
+      if (graceMs <= 0) server.closeAllConnections();
+    });
+  return {
+    host: options.host,
+    port,
+    url: `http://${options.host}:${port}`,
+    close,
+    [Symbol.asyncDispose]: () => close(0),
+  };
+}
+
+/** The whole request body as text. Throws a Failure `BodyTooLarge` when it is longer than `bytesMax`. */
+export async function readRequestBody(request: IncomingMessage, bytesMax: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > bytesMax) {
+      throw new Failure('BodyTooLarge', `the request body is larger than ${bytesMax} bytes`, { retry: 'never' });
+    }
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
