@@ -1,0 +1,115 @@
+import type { SafekeeperId } from './ids.ts';
+import { compareLogPositions, type LogPosition } from './log-position.ts';
+import { formatLsn } from './lsn.ts';
+import type { Evidence, Observation, ReplicaStatus, RecordedReplica } from './observation.ts';
+import { chooseDonor, hasWitnessBound, highestTerm, type RecoveryIntent, witnessesOf } from './recovery-intent.ts';
+import { type MemberSources, resolveMembers } from './recovery-members.ts';
+import { judgeReplicas, type Witness } from './replica-state.ts';
+import { maxTerm, type Term } from './term.ts';
+
+/** What rule R11 reads again immediately before acting: the recipient first, then every other member. */
+export interface Recheck {
+  readonly reads: Observation;
+  readonly evidence: Pick<Evidence, 'disks'>;
+  readonly recorded: ReadonlyMap<SafekeeperId, RecordedReplica>;
+  readonly sources: MemberSources;
+}
+
+export type Confirmation =
+  | {
+      readonly kind: 'Confirmed';
+      readonly donor: Witness;
+      /** Raise the donor to this term before the pull when it is lower. */
+      readonly floor: Term;
+      /** The least that the copy must hold. */
+      readonly expected: Pick<LogPosition, 'lastLogTerm' | 'flushLsn'>;
+    }
+  | { readonly kind: 'Discarded'; readonly message: string };
+
+/** Whether a plan still stands after everything was read again (rules R4, R11). */
+export function confirmIntent(intent: RecoveryIntent, recheck: Recheck): Confirmation {
+  const { reads } = recheck;
+  const target = reads.get(intent.recipient);
+  if (target?.answer.kind !== 'NotFound')
+    return discarded(`safekeeper ${intent.recipient} no longer answers "not found"`);
+  const early = [...reads.values()].find(
+    ({ id, startedMs }) => id !== intent.recipient && startedMs < target.finishedMs,
+  );
+  if (early !== undefined) return discarded(`safekeeper ${early.id} was read before the recipient`);
+
+  const resolution = resolveMembers(reads, recheck.sources);
+  if (resolution.kind !== 'Members') return discarded(resolution.message);
+  if (!sameMembers(resolution.members.sets, intent.members.sets)) return discarded('the members changed');
+  if (resolution.members.membership.generation !== intent.members.membership.generation) {
+    return discarded('the membership generation changed');
+  }
+
+  const replicas = judgeReplicas(resolution.members.all, reads, recheck.recorded, recheck.evidence);
+  if (replicas.some(({ state }) => state === 'Deleted'))
+    return discarded('a member says that the timeline was deleted');
+  const witnesses = witnessesOf(replicas);
+  const gone = intent.witnesses.find((id) => !witnesses.some((witness) => witness.id === id));
+  if (gone !== undefined) return discarded(`safekeeper ${gone} is no witness any more`);
+  if (!intent.forced && !hasWitnessBound(intent.members, witnesses)) return discarded('too few witnesses are left');
+
+  const floor = maxTerm(intent.floor, highestTerm(replicas));
+  const donor = intent.fencing === 'ByTerms' ? fencedDonor(intent, witnesses) : gracedDonor(intent, witnesses);
+  if (typeof donor === 'string') return discarded(donor);
+  const { lastLogTerm, flushLsn } = donor.status;
+  return { kind: 'Confirmed', donor, floor, expected: { lastLogTerm, flushLsn } };
+}
+
+/** By terms: enough witnesses were raised, so their logs as read now cannot grow by the lost member's acknowledgements. */
+function fencedDonor(intent: RecoveryIntent, witnesses: readonly Witness[]): Witness | string {
+  const raised = witnesses.filter(({ status }) => status.term >= intent.floor);
+  const enough = intent.forced ? raised.length === witnesses.length : hasWitnessBound(intent.members, raised);
+  if (!enough) return `too few witnesses reached term ${intent.floor}`;
+  const donor = chooseDonor(witnesses);
+  return donor !== undefined && raised.includes(donor) ? donor : 'the most advanced witness was not raised';
+}
+
+/** By grace: the planned donor still has the newest log and lost nothing of it. */
+function gracedDonor(intent: RecoveryIntent, witnesses: readonly Witness[]): Witness | string {
+  const donor = witnesses.find(({ id }) => id === intent.donor);
+  if (donor === undefined) return `donor ${intent.donor} is gone`;
+  const { lastLogTerm, flushLsn } = donor.status;
+  if (witnesses.some(({ status }) => status.lastLogTerm > lastLogTerm))
+    return `donor ${intent.donor} no longer has the newest log`;
+  if (
+    lastLogTerm < intent.planned.lastLogTerm ||
+    (lastLogTerm === intent.planned.lastLogTerm && flushLsn < intent.planned.flushLsn)
+  ) {
+    return `donor ${intent.donor} lost WAL`;
+  }
+  return donor;
+}
+
+/**
+ * The end of rule R11: whether the replica that came back is what was promised. `donorNow` is the donor's present
+ * status: a new proposer may lawfully have truncated both in the meantime. Returns what is wrong, or nothing.
+ */
+export function verifyReplica(
+  confirmed: Pick<Extract<Confirmation, { kind: 'Confirmed' }>, 'floor' | 'expected'>,
+  replica: ReplicaStatus,
+  donorNow: ReplicaStatus | undefined,
+): string | undefined {
+  const { floor, expected } = confirmed;
+  if (replica.term < floor) return `its term is ${replica.term}, below ${floor}`;
+  const reaches = (position: Pick<LogPosition, 'lastLogTerm' | 'flushLsn'>) =>
+    compareLogPositions(replica, { ...replica, ...position }) >= 0;
+  if (reaches(expected)) return undefined;
+  if (donorNow !== undefined && reaches({ lastLogTerm: donorNow.lastLogTerm, flushLsn: donorNow.flushLsn }))
+    return undefined;
+  return (
+    `its log ends at ${formatLsn(replica.flushLsn)} in term ${replica.lastLogTerm}, ` +
+    `before ${formatLsn(expected.flushLsn)} in term ${expected.lastLogTerm}`
+  );
+}
+
+function discarded(message: string): Confirmation {
+  return { kind: 'Discarded', message };
+}
+
+function sameMembers(a: readonly (readonly SafekeeperId[])[], b: readonly (readonly SafekeeperId[])[]): boolean {
+  return a.length === b.length && a.every((set, at) => set.join(',') === b[at]?.join(','));
+}

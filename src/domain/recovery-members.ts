@@ -1,0 +1,96 @@
+import type { SafekeeperId } from './ids.ts';
+import { type Membership, NO_MEMBERSHIP } from './membership.ts';
+import type { Observation, ReplicaStatus } from './observation.ts';
+
+/** Where the members may be known from when the replicas themselves have no configuration (generation 0). */
+export interface MemberSources {
+  /** `spec.members` of the timeline. */
+  readonly declared: readonly SafekeeperId[] | undefined;
+  /** Every safekeeper of the cluster. */
+  readonly cluster: readonly SafekeeperId[];
+}
+
+/** The set M of safety.md; `sets` has two entries in a joint configuration, and every bound must hold in each. */
+export interface Members {
+  readonly all: readonly SafekeeperId[];
+  readonly sets: readonly (readonly SafekeeperId[])[];
+  /** To send with a pull; generation 0 when there is none to send. */
+  readonly membership: Membership;
+}
+
+export type MemberResolution =
+  | { readonly kind: 'Members'; readonly members: Members }
+  /** Replicas of different generations: a configuration change may be on its way. */
+  | { readonly kind: 'GenerationsDiffer'; readonly members: Members; readonly message: string }
+  | { readonly kind: 'GenerationConflict'; readonly message: string }
+  | { readonly kind: 'MembersUnknown'; readonly message: string };
+
+/** Rule R10: the configuration of the highest generation binds; without one the custom resource says; never a guess. */
+export function resolveMembers(observation: Observation, sources: MemberSources): MemberResolution {
+  const statuses = [...observation.values()].flatMap(({ answer }) => (answer.kind === 'Status' ? [answer.status] : []));
+  const generation = Math.max(0, ...statuses.map((status) => status.membership.generation));
+  return generation === 0 ? fromSources(sources) : fromGeneration(statuses, generation, sources);
+}
+
+function fromSources({ declared, cluster }: MemberSources): MemberResolution {
+  if (declared !== undefined) return { kind: 'Members', members: plainMembers(declared) };
+  if (cluster.length === 3) return { kind: 'Members', members: plainMembers(cluster) };
+  return {
+    kind: 'MembersUnknown',
+    message:
+      `The timeline has no membership configuration and its cluster has ${cluster.length} safekeepers: ` +
+      'set spec.members to the ids of the safekeepers that hold it.',
+  };
+}
+
+function fromGeneration(
+  statuses: readonly ReplicaStatus[],
+  generation: number,
+  sources: MemberSources,
+): MemberResolution {
+  const newest = statuses.filter((status) => status.membership.generation === generation);
+  const membership = newest[0]?.membership ?? NO_MEMBERSHIP;
+  const sets = setsOf(membership);
+  const members: Members = { all: unique(sets.flat()), sets, membership };
+  if (newest.some((status) => setKey(setsOf(status.membership)) !== setKey(sets))) {
+    return { kind: 'GenerationConflict', message: `Replicas of generation ${generation} disagree on the members.` };
+  }
+  if (sources.declared !== undefined && setKey([sources.declared]) !== setKey([members.all])) {
+    return {
+      kind: 'GenerationConflict',
+      message:
+        `spec.members is ${format(sources.declared)}, but generation ${generation} of the timeline's own configuration ` +
+        `is ${format(members.all)}, which binds: correct or remove spec.members.`,
+    };
+  }
+  const behind = statuses.find((status) => status.membership.generation !== generation);
+  return behind === undefined
+    ? { kind: 'Members', members }
+    : {
+        kind: 'GenerationsDiffer',
+        members,
+        message: `Replicas have different membership generations (${behind.membership.generation} and ${generation}).`,
+      };
+}
+
+function plainMembers(ids: readonly SafekeeperId[]): Members {
+  const all = unique(ids);
+  return { all, sets: [all], membership: NO_MEMBERSHIP };
+}
+
+function setsOf(membership: Membership): SafekeeperId[][] {
+  const sets = [membership.members, ...(membership.newMembers === null ? [] : [membership.newMembers])];
+  return sets.map((set) => unique(set.map((member) => member.id)));
+}
+
+function unique(ids: readonly SafekeeperId[]): SafekeeperId[] {
+  return [...new Set(ids)].sort((a, b) => (a < b ? -1 : 1));
+}
+
+function setKey(sets: readonly (readonly SafekeeperId[])[]): string {
+  return sets.map((set) => unique(set).join(',')).join('|');
+}
+
+function format(ids: readonly SafekeeperId[]): string {
+  return `[${unique(ids).join(', ')}]`;
+}

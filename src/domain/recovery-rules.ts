@@ -1,0 +1,143 @@
+import { blocked, type Plan, type PlanInput, wait } from './plan.ts';
+import { chooseDonor, chooseFencing, hasWitnessBound, witnessesOf } from './recovery-intent.ts';
+import type { Members } from './recovery-members.ts';
+import { groundHeld, ROUND_DISTANCE_MS, sameAnswerForMs } from './recovery-memory.ts';
+import { ATTEMPTS_BEFORE_STALLED } from './recovery-policy.ts';
+import type { Replica, Witness } from './replica-state.ts';
+
+// The rules between "a replica is lost" and "pull it": each says what stands in the way, or nothing.
+
+/** How soon to look again when only an answer is missing. */
+export const RECHECK_MS = 5_000;
+
+const DISK_RESERVE_FRACTION = 0.1;
+
+/** Rule R1, and the stricter default: every member that is not lost is waited for, up to `unknownTimeout`. */
+export function waitForWitnesses(
+  input: PlanInput,
+  members: Members,
+  replicas: readonly Replica[],
+  ready: 'ReplicaLost' | 'ReplicaUnreachable',
+): Plan | undefined {
+  const silent = replicas.filter(({ state }) => state === 'Unreachable' || state === 'Unknown');
+  const bound = hasWitnessBound(members, witnessesOf(replicas));
+  const patience =
+    input.policy.unknownTimeoutMs -
+    Math.max(0, ...silent.map(({ id }) => sameAnswerForMs(input.memory, id, input.nowMs)));
+  if (bound && (silent.length === 0 || input.policy.witnesses === 'Quorum' || patience <= 0)) return undefined;
+  const who = silent.map(({ id, message }) => `safekeeper ${id} does not answer (${message})`).join('; ');
+  const exhausted = !bound && patience <= 0;
+  return {
+    kind: 'Wait',
+    reason: 'WaitingForWitnesses',
+    ready,
+    stalled: exhausted ? 'ReplicaUnreachable' : undefined,
+    untilMs: input.nowMs + RECHECK_MS,
+    message: exhausted
+      ? `Too few members answer to restore anything safely: ${who}; bring them back.`
+      : `Waiting for every member: ${who}.`,
+  };
+}
+
+/** Rule R19: lost for the whole grace period without interruption. */
+export function grace({ policy, memory, nowMs }: PlanInput, lost: Replica): Plan | undefined {
+  const remainingMs = policy.gracePeriodMs - sameAnswerForMs(memory, lost.id, nowMs);
+  if (remainingMs <= 0) return undefined;
+  return wait(
+    'GracePeriod',
+    nowMs + remainingMs,
+    `Safekeeper ${lost.id} lost its replica; it is restored when the grace period ends, unless it returns.`,
+  );
+}
+
+/** What a person or the whole cluster's state forbids. */
+export function refusal(input: PlanInput, lost: Replica): Plan | undefined {
+  if (input.policy.mode === 'Disabled') {
+    return blocked(
+      'RecoveryDisabled',
+      `Safekeeper ${lost.id} lost its replica, but spec.recovery.mode is Disabled: restore it by hand or change the mode.`,
+    );
+  }
+  if (input.evidence.ownership === 'NotNamed') {
+    return blocked(
+      'TimelineDeleted',
+      `The storage controller does not name this timeline on safekeeper ${lost.id}: it may be half deleted, so it is not restored.`,
+    );
+  }
+  if (input.evidence.ownership === 'NoAnswer') {
+    return wait(
+      'WaitingForWitnesses',
+      input.nowMs + RECHECK_MS,
+      'Waiting for the storage controller to say whether the timeline still belongs there.',
+    );
+  }
+  return input.brake === undefined ? undefined : blocked('StormBrake', input.brake);
+}
+
+/** Rules R13 and R16 need more than statuses: of the donor, of witnesses that claim to have committed all, of the recipient. */
+export function inspection(input: PlanInput, replicas: readonly Replica[], lost: Replica): Plan | undefined {
+  const witnesses = witnessesOf(replicas);
+  const donor = chooseDonor(witnesses);
+  const suspects = witnesses.filter(({ id, status }) => id === donor?.id || status.flushLsn === status.commitLsn);
+  const disks = suspects.map(({ id }) => id).filter((id) => !input.evidence.disks.has(id));
+  return disks.length > 0 || !input.evidence.rooms.has(lost.id) ? { kind: 'Inspect', disks, room: lost.id } : undefined;
+}
+
+export function noRoom(input: PlanInput, witnesses: readonly Witness[], lost: Replica): Plan | undefined {
+  const room = input.evidence.rooms.get(lost.id);
+  const donor = chooseDonor(witnesses);
+  if (room?.kind !== 'Measured' || donor === undefined) return undefined;
+  const needed = donor.status.snapshotSizeBytes + room.capacityBytes * DISK_RESERVE_FRACTION;
+  const free = room.capacityBytes - room.usedBytes;
+  if (free >= needed) return undefined;
+  return blocked(
+    'RecipientDiskFull',
+    `Safekeeper ${lost.id} has ${toMiB(free)} MiB free; restoring here needs ${toMiB(needed)} MiB including a reserve of 10 %: free or add disk space.`,
+  );
+}
+
+export function backoff({ failed, nowMs }: PlanInput): Plan | undefined {
+  if (failed === undefined || failed.nextAttemptAtMs <= nowMs) return undefined;
+  const message = `Attempt ${failed.count} failed: ${failed.message}`;
+  const stalled =
+    failed.reason === 'DonorAtSegmentBoundary'
+      ? 'DonorAtSegmentBoundary'
+      : failed.count >= ATTEMPTS_BEFORE_STALLED
+        ? 'RecoveryKeepsFailing'
+        : undefined;
+  return {
+    kind: 'Wait',
+    reason: 'RetryBackoff',
+    ready: 'ReplicaLost',
+    stalled,
+    untilMs: failed.nextAttemptAtMs,
+    message,
+  };
+}
+
+/** Rule R4 by grace: two rounds of reads, no witness behind where it was, and the donor streaming if anyone is. */
+export function unsettledGround(input: PlanInput, witnesses: readonly Witness[]): Plan | undefined {
+  if (chooseFencing(input.policy, witnesses) === 'ByTerms') return undefined;
+  const positions = new Map(witnesses.map(({ id, status }) => [id, status]));
+  const ground = groundHeld(input.memory, positions, input.nowMs);
+  if (ground !== 'Held') {
+    return wait(
+      'GracePeriod',
+      input.nowMs + ROUND_DISTANCE_MS,
+      'Reading the members once more before a replica is restored.',
+    );
+  }
+  const streaming = witnesses.some(({ status }) => status.compute === 'Streaming');
+  if (streaming && chooseDonor(witnesses)?.status.compute !== 'Streaming') {
+    return wait(
+      'GracePeriod',
+      input.nowMs + ROUND_DISTANCE_MS,
+      'Waiting until the compute streams to the most advanced member.',
+    );
+  }
+  return undefined;
+}
+
+function toMiB(sizeBytes: number): number {
+  return Math.round(sizeBytes / (1024 * 1024));
+}
