@@ -1,0 +1,35 @@
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# One install a lock file: a fresh clone installs, later runs are free.
+node_modules/.installed: package.json package-lock.json
+	@npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+## help: this list
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+## demo: lose a safekeeper's disk on this machine and watch it heal (ARGS="--keep" leaves it running)
+demo: build
+	@node dist/safekeeper-operator.js demo $(ARGS)
+
+## test: the whole test suite
+test: build
+	@npx vitest run $(VITEST_ARGS)
+
+## check: formatting, lint, types and generated manifests
+check: node_modules/.installed
+	@npx biome format .
+	@npx oxlint --type-aware --deny-warnings
+	@npx tsc --noEmit
+
+## build: one bundle per command in dist/
+build: node_modules/.installed
+	@npm run --silent build
+
+## crds: write the CRD manifests anew from src/api
+crds: build
+	@node dist/safekeeper-operator.js crds --output-dir crds
+
+.PHONY: help demo test check build crds
