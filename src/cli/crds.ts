@@ -1,0 +1,35 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { stringify } from 'yaml';
+import { customResourceDefinitions } from '../api/crd.ts';
+
+/** One manifest as YAML, with the name of its file in `crds/`. */
+export interface CrdFile {
+  readonly fileName: string;
+  readonly text: string;
+}
+
+/** The manifests of all custom resources; the text of each is the same on every run. */
+export function crdFiles(): CrdFile[] {
+  return customResourceDefinitions().map((definition) => ({
+    fileName: `${definition.spec.group}_${definition.spec.names.plural}.yaml`,
+    text: `---\n${stringify(definition, { sortMapEntries: true, lineWidth: 120, aliasDuplicateObjects: false })}`,
+  }));
+}
+
+/** `crds`: prints the manifests, ready for `kubectl apply -f -`, or writes one file each. */
+export function crdsCommand(): Command {
+  return new Command('crds')
+    .description('print the custom resource definitions')
+    .option('-o, --output-dir <dir>', 'write one file per kind there, in place of printing')
+    .action(async ({ outputDir }: { outputDir?: string }) => {
+      const files = crdFiles();
+      if (outputDir === undefined) {
+        process.stdout.write(files.map(({ text }) => text).join(''));
+        return;
+      }
+      await mkdir(outputDir, { recursive: true });
+      for (const { fileName, text } of files) await writeFile(join(outputDir, fileName), text);
+    });
+}
