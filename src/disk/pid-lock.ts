@@ -1,0 +1,62 @@
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import koffi from 'koffi';
+import { Failure } from '../base/failure.ts';
+
+export const PID_FILE_NAME = 'safekeeper.pid';
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const PID_BYTES_MAX = 32;
+
+/**
+ * Claims a data directory as a safekeeper does: flock on `safekeeper.pid`, then this process's id as its content. As long as
+ * the guard is not disposed, no safekeeper starts on the directory, and this fails while one runs. The file is never
+ * removed: a second process could then lock a new one. Throws a Failure `DataDirectoryLocked` or `DataDirectoryMissing`.
+ */
+export async function acquirePidLock(dataDirectory: string): Promise<AsyncDisposable> {
+  const path = join(dataDirectory, PID_FILE_NAME);
+  const file = await openPidFile(path, dataDirectory);
+  try {
+    if (flock()(file.fd, LOCK_EX | LOCK_NB) !== 0) await explainLock(file, dataDirectory);
+    await file.truncate(0);
+    await file.write(String(process.pid), 0);
+    await file.sync();
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+  // The kernel drops the lock with the last descriptor, so also when the process dies.
+  return { [Symbol.asyncDispose]: () => file.close() };
+}
+
+async function openPidFile(path: string, dataDirectory: string): Promise<FileHandle> {
+  try {
+    return await open(path, constants.O_RDWR | constants.O_CREAT, 0o644);
+  } catch (cause) {
+    throw new Failure('DataDirectoryMissing', `cannot open ${path}: the data directory ${dataDirectory} must exist`, {
+      retry: 'after-change',
+      cause,
+    });
+  }
+}
+
+async function explainLock(file: FileHandle, dataDirectory: string): Promise<never> {
+  const number = koffi.errno();
+  if (number !== koffi.os.errno['EWOULDBLOCK'] && number !== koffi.os.errno['EAGAIN']) {
+    throw new Failure('PidLockFailed', `cannot lock ${PID_FILE_NAME} in ${dataDirectory}: errno ${number}`);
+  }
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(PID_BYTES_MAX), 0, PID_BYTES_MAX, 0);
+  const owner = buffer.toString('latin1', 0, bytesRead);
+  const who = /^[0-9]+$/.test(owner) ? `process ${owner}` : 'another process';
+  throw new Failure('DataDirectoryLocked', `${dataDirectory} is in use by ${who}: ${PID_FILE_NAME} is already locked`, {
+    retry: 'after-change',
+  });
+}
+
+/** The C library's flock(2) of the running program: Node has none of its own. */
+function flock(): (fd: number, operation: number) => number {
+  const call = koffi.load(null).func('int flock(int fd, int operation)');
+  return (fd, operation) => Number(call(fd, operation));
+}

@@ -1,0 +1,198 @@
+import { join } from 'node:path';
+import { startDeadline } from '../base/deadline.ts';
+import { describeError, Failure } from '../base/failure.ts';
+import { limits } from '../base/limits.ts';
+import type { FileSystem } from '../disk/file-system.ts';
+import { INVALID_LSN, minLsn } from '../domain/lsn.ts';
+import type { ControlFile } from '../safekeeper/control-file.ts';
+import { CONTROL_FILE_NAME, decodeControlFile } from '../safekeeper/control-file-codec.ts';
+import {
+  isWalSegmentSize,
+  parseSegmentFileName,
+  segmentFileName,
+  segmentNumber,
+  type SegmentNumber,
+  type SegmentRange,
+} from '../safekeeper/wal-segment.ts';
+import { FileWriter, SyncQueue } from './file-writer.ts';
+import { type TarMember, TarReader } from './tar-reader.ts';
+import type { TransferMeter } from './transfer-progress.ts';
+
+/** A snapshot body that is still arriving. Its iteration must throw when the connection breaks. */
+export type SnapshotBody = AsyncIterable<Uint8Array> & { destroy(error?: Error): void };
+
+export interface ReceiveOptions {
+  readonly files: FileSystem;
+  readonly meter: TransferMeter;
+  /** Longest wait for the donor's next byte. */
+  readonly stallTimeoutMs: number;
+}
+
+/** What arrived: segments are durable files in the directory, the control file is only here. */
+export interface ReceivedSnapshot {
+  readonly controlFile: ControlFile;
+  /** As it was sent. */
+  readonly controlFileBytes: Uint8Array;
+  readonly segments: SegmentRange | undefined;
+}
+
+/**
+ * Writes a snapshot's segments into an empty directory. The archive must hold the control file first, then consecutive
+ * segments from the first that the control file asks for, each of full size, and nothing else; the body must end cleanly.
+ * Whether the segments reach far enough is not known here. Failures: `InvalidSnapshot` for wrong content, `SnapshotBroken`
+ * for a broken body, `DonorStalled`, the signal's reason, or the file system's errors. The body is always destroyed.
+ */
+export async function receive(
+  body: SnapshotBody,
+  directory: string,
+  options: ReceiveOptions,
+  signal: AbortSignal,
+): Promise<ReceivedSnapshot> {
+  const archive = new TarReader(watch(body, options.stallTimeoutMs, signal));
+  try {
+    const { controlFile, controlFileBytes } = await receiveControlFile(archive);
+    options.meter.addBytes(controlFileBytes.length);
+    const segments = await receiveSegments(archive, controlFile, directory, options, signal);
+    await options.files.syncDirectory(directory);
+    return { controlFile, controlFileBytes, segments };
+  } finally {
+    body.destroy();
+  }
+}
+
+async function receiveControlFile(
+  archive: TarReader,
+): Promise<{ controlFile: ControlFile; controlFileBytes: Uint8Array }> {
+  const member = await archive.next();
+  if (member === undefined) throw invalid('the archive is empty');
+  if (member.name !== CONTROL_FILE_NAME) {
+    throw invalid(`the first entry is ${quote(member.name)} instead of ${CONTROL_FILE_NAME}`);
+  }
+  if (member.sizeBytes > limits.controlFileBytesMax) {
+    throw invalid(
+      `${CONTROL_FILE_NAME} has ${member.sizeBytes} bytes, at most ${limits.controlFileBytesMax} are accepted`,
+    );
+  }
+  const pieces: Uint8Array[] = [];
+  for (let piece = await archive.readContent(); piece !== undefined; piece = await archive.readContent()) {
+    pieces.push(piece);
+  }
+  const controlFileBytes = Buffer.concat(pieces);
+  try {
+    return { controlFile: decodeControlFile(controlFileBytes), controlFileBytes };
+  } catch (cause) {
+    throw invalid(describeError(cause), cause);
+  }
+}
+
+async function receiveSegments(
+  archive: TarReader,
+  controlFile: ControlFile,
+  directory: string,
+  options: ReceiveOptions,
+  signal: AbortSignal,
+): Promise<SegmentRange | undefined> {
+  const { walSegmentSize } = controlFile.server;
+  const first = firstSegment(controlFile);
+  let count = 0;
+  await using syncs = new SyncQueue();
+  for (let member = await archive.next(); member !== undefined; member = await archive.next()) {
+    const next = first === undefined ? undefined : ((first + BigInt(count)) as SegmentNumber);
+    checkSegment(member, next, walSegmentSize);
+    if (++count > limits.snapshotSegmentCountMax) {
+      throw invalid(`it holds more than ${limits.snapshotSegmentCountMax} segments`);
+    }
+    await receiveSegment(archive, join(directory, member.name), syncs, options, signal);
+    options.meter.addSegment();
+  }
+  await syncs.drain();
+  return first === undefined || count === 0
+    ? undefined
+    : { first, last: (first + BigInt(count) - 1n) as SegmentNumber };
+}
+
+async function receiveSegment(
+  archive: TarReader,
+  path: string,
+  syncs: SyncQueue,
+  options: ReceiveOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const writer = await FileWriter.create(options.files, path);
+  try {
+    for (let piece = await archive.readContent(); piece !== undefined; piece = await archive.readContent()) {
+      await writer.write(piece);
+      options.meter.addBytes(piece.length);
+    }
+    await syncs.add(writer, signal);
+  } catch (error) {
+    await writer[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Undefined when the archive may hold no segment at all: nothing was written yet, or the WAL was moved away. */
+function firstSegment(controlFile: ControlFile): SegmentNumber | undefined {
+  const horizon = minLsn(controlFile.remoteConsistentLsn, controlFile.backupLsn);
+  if (horizon === INVALID_LSN || controlFile.eviction.kind === 'Offloaded') return undefined;
+  const { walSegmentSize } = controlFile.server;
+  if (!isWalSegmentSize(walSegmentSize)) throw invalid(`${walSegmentSize} is not a segment size`);
+  return segmentNumber(horizon, walSegmentSize);
+}
+
+function checkSegment(member: TarMember, expected: SegmentNumber | undefined, walSegmentSize: number): void {
+  const shown = quote(member.name);
+  if (expected === undefined) throw invalid(`it holds ${shown} though its control file asks for no segments`);
+  const parsed = parseSegmentFileName(member.name, walSegmentSize);
+  if (parsed === undefined) throw invalid(`it holds ${shown}, which is not a name of a WAL segment`);
+  if (parsed.segment !== expected) {
+    throw invalid(`it holds ${shown} where ${segmentFileName(expected, walSegmentSize)} was expected`);
+  }
+  if (member.sizeBytes !== walSegmentSize) {
+    throw invalid(`${shown} has ${member.sizeBytes} bytes instead of ${walSegmentSize}`);
+  }
+}
+
+/** The body's chunks; ends only when the body ended cleanly. */
+async function* watch(
+  body: SnapshotBody,
+  stallTimeoutMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const chunks = body[Symbol.asyncIterator]();
+  for (;;) {
+    const step = await nextChunk(body, chunks, stallTimeoutMs, signal);
+    if (step.done === true) return;
+    yield step.value;
+  }
+}
+
+/** The time in which we are busy with the disk does not count as the donor's. */
+async function nextChunk(
+  body: SnapshotBody,
+  chunks: AsyncIterator<Uint8Array>,
+  stallTimeoutMs: number,
+  signal: AbortSignal,
+): Promise<IteratorResult<Uint8Array, unknown>> {
+  signal.throwIfAborted();
+  using deadline = startDeadline(stallTimeoutMs, "the donor's next byte", signal);
+  const stop = () => body.destroy(new Failure('SnapshotBroken', 'the pull was stopped'));
+  deadline.signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await chunks.next();
+  } catch (cause) {
+    signal.throwIfAborted();
+    if (deadline.signal.aborted) {
+      throw new Failure('DonorStalled', `the donor sent nothing for ${stallTimeoutMs} ms`, { cause });
+    }
+    throw new Failure('SnapshotBroken', `error decoding response body: ${describeError(cause)}`, { cause });
+  }
+}
+
+function quote(name: string): string {
+  return JSON.stringify(name);
+}
+
+function invalid(problem: string, cause?: unknown): Failure {
+  return new Failure('InvalidSnapshot', `the snapshot is refused: ${problem}`, { cause });
+}

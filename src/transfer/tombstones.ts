@@ -1,0 +1,147 @@
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { Semaphore } from '../base/concurrency.ts';
+import { Failure } from '../base/failure.ts';
+import { limits } from '../base/limits.ts';
+import { readSmallFile, writeFileDurably } from '../disk/durable.ts';
+import type { FileSystem } from '../disk/file-system.ts';
+import { formatTenantTimelineId, parseTenantId, parseTimelineId } from '../domain/ids.ts';
+import type { TenantId, TenantTimelineId } from '../domain/ids.ts';
+import { generation, type Generation } from '../domain/membership.ts';
+
+/** In the data directory; a safekeeper ignores names that are not ids. */
+export const TOMBSTONE_FILE_NAME = 'safekeeper-operator.tombstones';
+
+const LINE = /^([0-9]{1,15}) ([0-9a-f]{32}) ([0-9a-f]{32}|-) ([0-9]{1,10}|-)$/;
+
+interface Tombstone {
+  readonly deletedAtMs: number;
+  readonly tenantId: TenantId;
+  /** Undefined: the whole tenant. */
+  readonly timelineId: TenantTimelineId['timelineId'] | undefined;
+  /** Of an exclusion; undefined for a deletion, which no generation overrules. */
+  readonly generation: Generation | undefined;
+}
+
+/**
+ * What was deleted here in the last 24 hours and must not come back by a late pull. Kept in an append-only file of
+ * lines `<ms since epoch> <tenant> <timeline or -> <generation or ->`, rewritten at start without what has expired.
+ */
+export class Tombstones {
+  private readonly files: FileSystem;
+  private readonly path: string;
+  private readonly clock: Clock;
+  private readonly mutex = new Semaphore(1);
+  /** By `tenant/timeline`, or by `tenant` alone. */
+  private readonly byKey: Map<string, Tombstone>;
+  private sizeBytes: number;
+
+  private constructor(files: FileSystem, path: string, clock: Clock, entries: readonly Tombstone[], sizeBytes: number) {
+    this.files = files;
+    this.path = path;
+    this.clock = clock;
+    this.byKey = new Map();
+    for (const entry of entries) this.remember(entry);
+    this.sizeBytes = sizeBytes;
+  }
+
+  static async open(files: FileSystem, dataDirectory: string, clock: Clock): Promise<Tombstones> {
+    const path = join(dataDirectory, TOMBSTONE_FILE_NAME);
+    const content = await readSmallFile(files, path, limits.tombstoneFileBytesMax);
+    const text = content === undefined ? '' : Buffer.from(content).toString('utf8');
+    const entries = parseLines(text, path).filter((entry) => !isExpired(entry, clock));
+    const compacted = entries.map(formatLine).join('');
+    if (compacted !== text) await writeFileDurably(files, path, Buffer.from(compacted));
+    return new Tombstones(files, path, clock, entries, compacted.length);
+  }
+
+  /** Resolves once the tombstone is durable. `generation` is that of an exclusion. */
+  async add(id: TenantTimelineId, generation: Generation | undefined, signal: AbortSignal): Promise<void> {
+    await this.append({ ...id, generation, deletedAtMs: this.clock.wallTimeMs() }, signal);
+  }
+
+  async addTenant(tenantId: TenantId, signal: AbortSignal): Promise<void> {
+    const entry = { tenantId, timelineId: undefined, generation: undefined, deletedAtMs: this.clock.wallTimeMs() };
+    await this.append(entry, signal);
+  }
+
+  /** Whether the timeline must not be created, with a configuration of `withGeneration` if there is one. */
+  blocks(id: TenantTimelineId, withGeneration: Generation | undefined): boolean {
+    if (this.find(id.tenantId) !== undefined) return true;
+    const tombstone = this.find(formatTenantTimelineId(id));
+    if (tombstone === undefined) return false;
+    return tombstone.generation === undefined || withGeneration === undefined || withGeneration <= tombstone.generation;
+  }
+
+  private find(key: string): Tombstone | undefined {
+    const tombstone = this.byKey.get(key);
+    if (tombstone === undefined || !isExpired(tombstone, this.clock)) return tombstone;
+    this.byKey.delete(key);
+    return undefined;
+  }
+
+  private async append(entry: Tombstone, signal: AbortSignal): Promise<void> {
+    using _lock = await this.mutex.acquire(signal);
+    const line = Buffer.from(formatLine(entry));
+    if (this.sizeBytes + line.length > limits.tombstoneFileBytesMax) await this.compact();
+    await using file = await this.files.open(this.path, 'Update');
+    // A failed append may have left bytes behind.
+    await file.truncate(this.sizeBytes);
+    await file.writev([line], this.sizeBytes);
+    await file.sync();
+    if (this.sizeBytes === 0) await this.files.syncDirectory(join(this.path, '..'));
+    this.sizeBytes += line.length;
+    this.remember(entry);
+  }
+
+  private async compact(): Promise<void> {
+    for (const key of this.byKey.keys()) this.find(key);
+    const compacted = Buffer.from([...this.byKey.values()].map(formatLine).join(''));
+    await writeFileDurably(this.files, this.path, compacted);
+    this.sizeBytes = compacted.length;
+    if (this.sizeBytes > limits.tombstoneFileBytesMax / 2) {
+      throw new Failure('TooManyTombstones', `${this.path} is full: too many timelines were deleted within 24 hours`);
+    }
+  }
+
+  /** A deletion is never weakened by a later exclusion. */
+  private remember(entry: Tombstone): void {
+    const key = entry.timelineId === undefined ? entry.tenantId : `${entry.tenantId}/${entry.timelineId}`;
+    const known = this.find(key);
+    const generation =
+      known === undefined || entry.generation === undefined
+        ? entry.generation
+        : known.generation && (Math.max(known.generation, entry.generation) as Generation);
+    this.byKey.set(key, { ...entry, generation });
+  }
+}
+
+function isExpired(tombstone: Tombstone, clock: Clock): boolean {
+  return clock.wallTimeMs() - tombstone.deletedAtMs > limits.tombstoneLifetimeMs;
+}
+
+function formatLine(entry: Tombstone): string {
+  return `${entry.deletedAtMs} ${entry.tenantId} ${entry.timelineId ?? '-'} ${entry.generation ?? '-'}\n`;
+}
+
+function parseLines(text: string, path: string): Tombstone[] {
+  // What follows the last line feed is an append that a crash cut off; nobody was told that it succeeded.
+  const lines = text.split('\n').slice(0, -1);
+  return lines.map((line, index) => {
+    const [, deletedAt, tenant, timeline, ofGeneration] = LINE.exec(line) ?? [];
+    const tenantId = parseTenantId(tenant ?? '');
+    if (tenantId === undefined) {
+      throw new Failure(
+        'TombstonesUnreadable',
+        `${path} line ${index + 1} is damaged: expected "<ms> <tenant> <timeline or -> <generation or ->"`,
+        { retry: 'after-change' },
+      );
+    }
+    return {
+      deletedAtMs: Number(deletedAt),
+      tenantId,
+      timelineId: parseTimelineId(timeline ?? ''),
+      generation: ofGeneration === undefined || ofGeneration === '-' ? undefined : generation(Number(ofGeneration)),
+    };
+  });
+}

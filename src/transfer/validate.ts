@@ -1,0 +1,132 @@
+import { Failure } from '../base/failure.ts';
+import type { FileSystem } from '../disk/file-system.ts';
+import { formatTenantTimelineId, type TenantTimelineId } from '../domain/ids.ts';
+import { formatLsn, INVALID_LSN, type Lsn, maxLsn } from '../domain/lsn.ts';
+import type { Generation, Membership } from '../domain/membership.ts';
+import { lastLogTerm, maxTerm, type Term } from '../domain/term.ts';
+import type { ControlFile, ServerInfo } from '../safekeeper/control-file.ts';
+import { encodeControlFile } from '../safekeeper/control-file-codec.ts';
+import { segmentNumber, segmentStart, snapshotSegmentRange } from '../safekeeper/wal-segment.ts';
+import type { ReceivedSnapshot } from './receive.ts';
+import { donorGenerationConflict } from './transfer-failure.ts';
+import { findWalEndOnDisk } from './wal-on-disk.ts';
+
+/** What a snapshot has to live up to. */
+export interface SnapshotPromise {
+  readonly id: TenantTimelineId;
+  /** Who promised it, for messages. */
+  readonly donor: string;
+  readonly server: ServerInfo;
+  readonly flushLsn: Lsn;
+  readonly lastLogTerm: Term;
+  /** The replica comes back with at least this term: the highest that any member was seen to have voted in (rule R3). */
+  readonly termFloor: Term;
+  /** The configuration to install; undefined keeps the donor's. */
+  readonly membership: Membership | undefined;
+}
+
+/** A snapshot that may be installed. */
+export interface ValidatedTimeline {
+  /** To be written: the donor's, with the term floor and the configuration of the request. */
+  readonly controlFile: ControlFile;
+  readonly controlFileBytes: Uint8Array;
+  readonly flushLsn: Lsn;
+}
+
+/**
+ * Proves that the received files are the promised timeline, whole. Failures: `InvalidSnapshot` for a wrong or incomplete
+ * one, `GenerationConflict` when the donor has a newer configuration than the request.
+ */
+export async function validate(
+  files: FileSystem,
+  directory: string,
+  received: ReceivedSnapshot,
+  promise: SnapshotPromise,
+  signal: AbortSignal,
+): Promise<ValidatedTimeline> {
+  checkIdentity(received.controlFile, promise);
+  const flushLsn = await findWalEndOnDisk(files, directory, received.controlFile, signal);
+  checkPosition(received.controlFile, flushLsn, promise);
+  checkSegments(received, flushLsn, maxLsn(promise.flushLsn, received.controlFile.commitLsn));
+  const controlFile = restoreVotes(received.controlFile, promise);
+  // Unchanged bytes stay the donor's own, whatever version of the format they are in.
+  const controlFileBytes =
+    controlFile === received.controlFile ? received.controlFileBytes : encodeControlFile(controlFile);
+  return { controlFile, controlFileBytes, flushLsn };
+}
+
+function checkIdentity(controlFile: ControlFile, promise: SnapshotPromise): void {
+  const { id, server, membership, donor } = promise;
+  if (controlFile.tenantId !== id.tenantId || controlFile.timelineId !== id.timelineId) {
+    throw invalid(`it is of timeline ${formatTenantTimelineId(controlFile)}`);
+  }
+  requireGeneration(id, membership, controlFile.membership.generation, donor);
+  const actual = controlFile.server;
+  if (actual.walSegmentSize !== server.walSegmentSize) {
+    throw invalid(`its segment size is ${actual.walSegmentSize}, the donor's status said ${server.walSegmentSize}`);
+  }
+  if (actual.pgVersion !== server.pgVersion) {
+    throw invalid(`its pg_version is ${actual.pgVersion}, the donor's status said ${server.pgVersion}`);
+  }
+  if (actual.systemId !== server.systemId) {
+    throw invalid(`its system_id is ${actual.systemId}, the donor's status said ${server.systemId}`);
+  }
+}
+
+function checkPosition(controlFile: ControlFile, flushLsn: Lsn, promise: SnapshotPromise): void {
+  if (flushLsn < promise.flushLsn) {
+    const promised = formatLsn(promise.flushLsn);
+    throw invalid(`its WAL ends at ${formatLsn(flushLsn)}, before ${promised} which the donor's status promised`);
+  }
+  const term = lastLogTerm(controlFile.termHistory, flushLsn);
+  if (term < promise.lastLogTerm) {
+    throw invalid(`its last_log_term is ${term}, below ${promise.lastLogTerm} which the donor's status promised`);
+  }
+}
+
+/**
+ * The segments are consecutive and begin where they must; here they are shown to reach `requiredLsn`, and no further
+ * than the WAL. The WAL end alone does not show it: with segments missing it is commit_lsn.
+ */
+function checkSegments(received: ReceivedSnapshot, flushLsn: Lsn, requiredLsn: Lsn): void {
+  const { controlFile, segments } = received;
+  const { remoteConsistentLsn, backupLsn, eviction, server } = controlFile;
+  if (eviction.kind === 'Offloaded') return;
+  const { walSegmentSize } = server;
+  const required = snapshotSegmentRange({ remoteConsistentLsn, backupLsn, flushLsn: requiredLsn, walSegmentSize });
+  if (required !== undefined && (segments === undefined || segments.last < required.last)) {
+    const missing = segmentStart(required.last, walSegmentSize);
+    throw invalid(`the segment of ${formatLsn(missing)} is missing`);
+  }
+  // A donor whose WAL ends on a segment boundary may send the next, still empty segment.
+  if (segments !== undefined && (flushLsn === INVALID_LSN || segments.last > segmentNumber(flushLsn, walSegmentSize))) {
+    throw invalid(`its WAL ends at ${formatLsn(flushLsn)}, before its last segment`);
+  }
+}
+
+/** The same object when nothing has to change. */
+function restoreVotes(controlFile: ControlFile, promise: SnapshotPromise): ControlFile {
+  const { membership, termFloor } = promise;
+  const isNewer = membership !== undefined && membership.generation > controlFile.membership.generation;
+  if (!isNewer && controlFile.term >= termFloor) return controlFile;
+  return {
+    ...controlFile,
+    term: maxTerm(controlFile.term, termFloor),
+    membership: isNewer ? membership : controlFile.membership,
+  };
+}
+
+/** Throws a Failure `GenerationConflict` when `found` is newer than the requested configuration. */
+export function requireGeneration(
+  id: TenantTimelineId,
+  requested: Membership | undefined,
+  found: Generation,
+  host: string,
+): void {
+  if (requested === undefined || found <= requested.generation) return;
+  throw donorGenerationConflict(id, requested.generation, found, host);
+}
+
+function invalid(problem: string): Failure {
+  return new Failure('InvalidSnapshot', `the snapshot is refused: ${problem}`);
+}
