@@ -23,7 +23,9 @@ export const nodeFileSystem: FileSystem = {
   },
   list: async (path) =>
     (await readdir(path, { withFileTypes: true })).map((entry) => ({ name: entry.name, kind: entryKind(entry) })),
-  makeDirectory: async (path) => void (await mkdir(path)),
+  makeDirectory: async (path) => {
+    await mkdir(path);
+  },
   rename,
   remove: (path) => rm(path, { recursive: true, force: true }),
   syncDirectory: async (path) => {
