@@ -1,0 +1,182 @@
+import { join } from 'node:path';
+import { describeError, errorCode, Failure } from '../base/failure.ts';
+import { limits } from '../base/limits.ts';
+import { createTempDirectory } from '../disk/temp-directory.ts';
+import { writeFileDurably } from '../disk/durable.ts';
+import type { TenantTimelineId } from '../domain/ids.ts';
+import { isMember, type Membership } from '../domain/membership.ts';
+import { CONTROL_FILE_NAME } from '../safekeeper/control-file-codec.ts';
+import type { TimelineStatus } from '../safekeeper/api.ts';
+import { segmentCount, snapshotSegmentRange } from '../safekeeper/wal-segment.ts';
+import { chooseDonor, identifyPeers, type IdentifiedPeer, termFloor } from './choose-donor.ts';
+import { install } from './install.ts';
+import { askHosts, awaitEveryHost, type Connect, type PeerStatus } from './peer-statuses.ts';
+import { receive } from './receive.ts';
+import type { TimelineMap, TombstoneRule } from './timeline-map.ts';
+import { describeMembership, timelineDeleted, timelineNotLoaded } from './transfer-failure.ts';
+import type { TransferRegistry } from './transfer-progress.ts';
+import { requireGeneration, type SnapshotPromise, validate } from './validate.ts';
+
+export interface PullRequest extends TenantTimelineId {
+  /** Where the timeline may be had: with scheme, without trailing slash. */
+  readonly httpHosts: readonly string[];
+  /** The configuration to install; undefined keeps the donor's. */
+  readonly membership: Membership | undefined;
+  readonly ignoreTombstone: boolean;
+}
+
+/** The url of the donor as the request gave it; null when there was nothing to pull. */
+export interface PullOutcome {
+  readonly safekeeperHost: string | null;
+}
+
+export interface PullOptions {
+  readonly connect: Connect;
+  readonly transfers: TransferRegistry;
+  /** Longest wait for the donor's next byte. */
+  readonly stallTimeoutMs: number;
+  /** Set: ask until every host answers, for so long at most, instead of being content with all but one. */
+  readonly waitForEveryPeerMs?: number;
+}
+
+/**
+ * Restores a timeline from the most advanced of the hosts. Nothing is changed unless everything succeeds; the temp
+ * directory is gone on every way out. Failures with the words of real safekeepers: `NotAMember`, `NotEnoughAnswers`,
+ * `GenerationConflict`, `TimelineDeleted`, `TimelineNotLoaded`, `CreationConflict`, `SnapshotBroken`; and
+ * `InvalidSnapshot`, `DonorStalled`, `PeersNotReady`, `NoDonor`, `DiskFull`, `DiskFailed`, or the signal's reason.
+ */
+export async function handlePullRequest(
+  map: TimelineMap,
+  request: PullRequest,
+  options: PullOptions,
+  signal: AbortSignal,
+): Promise<PullOutcome> {
+  const id = { tenantId: request.tenantId, timelineId: request.timelineId };
+  requireMember(map, request.membership);
+  if (await alreadyExists(map, id, request.membership, signal)) return { safekeeperHost: null };
+  const rule = { generation: request.membership?.generation, ignore: request.ignoreTombstone };
+  await refuseEarly(map, id, rule);
+  const statuses = await gatherStatuses(map, id, request, options, signal);
+  if (statuses === undefined) return { safekeeperHost: null };
+  for (const { status, host } of statuses) {
+    requireGeneration(id, request.membership, status.membership.generation, host);
+  }
+  const donor = chooseDonor(await identifyPeers(statuses, map.safekeeperId, signal));
+  const { flushLsn, lastLogTerm, server } = donor.status;
+  const promise: SnapshotPromise = {
+    id,
+    donor: donor.host,
+    server,
+    flushLsn,
+    lastLogTerm,
+    termFloor: termFloor(statuses),
+    membership: request.membership,
+  };
+  try {
+    return await pull(map, donor, promise, rule, options, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw asPullFailure(error);
+  }
+}
+
+/** Steps of one pull: temp directory, stream, validate, complete the directory, install. */
+async function pull(
+  map: TimelineMap,
+  donor: IdentifiedPeer,
+  promise: SnapshotPromise,
+  rule: TombstoneRule,
+  options: PullOptions,
+  signal: AbortSignal,
+): Promise<PullOutcome> {
+  const { id } = promise;
+  const { files } = map;
+  using transfer = options.transfers.begin('Pull', id, donor.host);
+  transfer.meter.expect(expectedBytes(donor.status));
+  await using temp = await createTempDirectory(files, map.dataDirectory, `${id.tenantId}_${id.timelineId}`, map.random);
+  const stream = await donor.client.snapshot(id, map.safekeeperId, signal);
+  const { meter } = transfer;
+  const received = await receive(
+    stream.body,
+    temp.path,
+    { files, meter, stallTimeoutMs: options.stallTimeoutMs },
+    signal,
+  );
+  const { controlFile, controlFileBytes, flushLsn } = await validate(files, temp.path, received, promise, signal);
+  await writeFileDurably(files, join(temp.path, CONTROL_FILE_NAME), controlFileBytes);
+  signal.throwIfAborted();
+  const claim = map.markCreation(id, rule);
+  if (claim.kind === 'AlreadyExists') return { safekeeperHost: null };
+  using mark = claim.mark;
+  await install(map, mark, { path: temp.path, controlFile, flushLsn });
+  return { safekeeperHost: donor.host };
+}
+
+function requireMember(map: TimelineMap, membership: Membership | undefined): void {
+  if (membership === undefined || isMember(membership, map.safekeeperId)) return;
+  const wanted = describeMembership(membership);
+  throw new Failure(
+    'NotAMember',
+    `refused to pull timeline with ${wanted}, node ${map.safekeeperId} is not member of it`,
+    { retry: 'after-change' },
+  );
+}
+
+/** An existing timeline takes over a newer configuration; everything else about it stays. */
+async function alreadyExists(
+  map: TimelineMap,
+  id: TenantTimelineId,
+  membership: Membership | undefined,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const lookup = map.find(id);
+  if (lookup.kind !== 'Present') return false;
+  const { timeline } = lookup;
+  if (membership !== undefined && membership.generation > timeline.controlFile.membership.generation) {
+    await timeline.switchMembership(membership, signal);
+  }
+  return true;
+}
+
+/** What the installation would refuse anyway is refused before the download; both are checked again then. */
+async function refuseEarly(map: TimelineMap, id: TenantTimelineId, rule: TombstoneRule): Promise<void> {
+  if (map.find(id).kind === 'CreationInProgress') throw creationConflict();
+  if (!rule.ignore && map.tombstones.blocks(id, rule.generation)) throw timelineDeleted(id);
+  if ((await map.files.status(map.directoryOf(id))) !== undefined) throw timelineNotLoaded(id);
+}
+
+async function gatherStatuses(
+  map: TimelineMap,
+  id: TenantTimelineId,
+  request: PullRequest,
+  options: PullOptions,
+  signal: AbortSignal,
+): Promise<PeerStatus[] | undefined> {
+  if (request.httpHosts.length > limits.pullHostsMax) {
+    throw new Failure('TooManyHosts', `http_hosts has more than ${limits.pullHostsMax} entries`, { retry: 'never' });
+  }
+  const { connect, waitForEveryPeerMs } = options;
+  return waitForEveryPeerMs === undefined
+    ? await askHosts(id, request.httpHosts, connect, map.log, signal)
+    : await awaitEveryHost(id, request.httpHosts, connect, waitForEveryPeerMs, map.clock, signal);
+}
+
+function asPullFailure(error: unknown): unknown {
+  if (error instanceof Failure) return error.reason === 'CreationInProgress' ? creationConflict() : error;
+  const code = errorCode(error);
+  if (code === undefined) return error;
+  const reason = code === 'ENOSPC' || code === 'EDQUOT' ? 'DiskFull' : 'DiskFailed';
+  return new Failure(reason, `the timeline cannot be written: ${describeError(error)}`, { cause: error });
+}
+
+/** Without the control file, whose few hundred bytes are only known when it comes. */
+function expectedBytes(status: TimelineStatus): number {
+  const { walSegmentSize } = status.server;
+  const range = snapshotSegmentRange({ ...status, walSegmentSize });
+  return range === undefined ? 0 : Number(segmentCount(range)) * walSegmentSize;
+}
+
+/** The pull was in time for the download, another installation was faster; it may still fail. */
+function creationConflict(): Failure {
+  return new Failure('CreationConflict', 'Creation in progress');
+}
