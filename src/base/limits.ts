@@ -8,6 +8,10 @@ export const limits = {
   errorBodyBytesMax: 64 * 1024,
   /** Bodies that a client may send to one of our servers. */
   requestBodyBytesMax: 3 * 1024 * 1024,
+  /** Request line and headers together. */
+  requestHeaderBytesMax: 16 * 1024,
+  /** How long running snapshots and pulls may go on once an agent was told to stop; Kubernetes kills after 30 s. */
+  agentShutdownGraceMs: 20_000,
 
   /** A control file: about 400 bytes, more with a long term history. */
   controlFileBytesMax: 1024 * 1024,
@@ -19,10 +23,55 @@ export const limits = {
   walSegmentSizeMin: 1024 * 1024,
   walSegmentSizeMax: 1024 * 1024 * 1024,
 
+  /** What was deleted here cannot be pulled back for so long. */
+  tombstoneLifetimeMs: 24 * 60 * 60 * 1000,
+  /** About 90 bytes a deletion: room for some 180,000 within the lifetime. */
+  tombstoneFileBytesMax: 16 * 1024 * 1024,
+  /** Timelines of a data directory that are read at once at start. */
+  timelineLoadConcurrencyMax: 16,
+
+  /** Zeros behind the end-of-archive marker: GNU tar fills records of 10 KiB, or larger when asked to. */
+  archiveTrailerBytesMax: 1024 * 1024,
+  /** Pulls and snapshots that run at once. */
+  transfersMax: 1_000,
   /** Hosts in one pull request. */
   pullHostsMax: 64,
   /** One probe of one safekeeper. */
   probeTimeoutMs: 5_000,
+  /** A list of all timelines of a safekeeper. */
+  timelineListTimeoutMs: 30_000,
+  /** A debug dump of a timeline's files: the safekeeper reads all of them. */
+  debugDumpTimeoutMs: 60_000,
   /** A snapshot stream without a byte for so long has stalled. */
   snapshotStallTimeoutMs: 60_000,
+
+  /** One object of the Kubernetes API: etcd takes 1.5 MiB, JSON and managed fields add to it. */
+  kubeObjectBytesMax: 8 * 1024 * 1024,
+  /** One page of a list. */
+  kubeListBytesMax: 128 * 1024 * 1024,
+  kubeListPageItems: 500,
+  kubeCallTimeoutMs: 30_000,
+  /** A server that asks for a longer pause than this gets the error handed up instead. */
+  kubeRetryAfterMsMax: 10_000,
+  kubeRetriesMax: 3,
+  kubeConnectionsMax: 16,
+  kubeWatchesMax: 64,
+  /** Credentials are read again after so long, as client-go does with token files. */
+  kubeAccessLifetimeMs: 60_000,
+
+  /** What the event recorder remembers and what may wait to be sent. */
+  eventSeriesMax: 4_096,
+  eventBacklogMax: 1_000,
+  /** The API server refuses longer event messages. */
+  eventMessageCharsMax: 1_024,
+
+  /** Changes that the embedded Kubernetes API remembers for watches and paged lists. */
+  devClusterHistoryMax: 10_000,
+  devClusterWatchesMax: 1_000,
+  /** Bytes waiting for one watcher that reads too slowly; above it the watch is cut, as a real API server does. */
+  devClusterWatchBacklogBytesMax: 16 * 1024 * 1024,
+  devClusterObjectsPerTypeMax: 50_000,
+  devClusterBookmarkIntervalMs: 10_000,
+  /** A watch without timeoutSeconds ends after this. */
+  devClusterWatchTimeoutMs: 30 * 60_000,
 } as const;
