@@ -2,12 +2,23 @@ import type { IncomingMessage, RequestListener } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Failure } from '../base/failure.ts';
+import { limits } from '../base/limits.ts';
+
+/** How exactly the timeouts are kept. */
+const CHECK_INTERVAL_MS = 1_000;
+const CLOSE_SWEEP_INTERVAL_MS = 50;
 
 export interface ListenOptions {
   readonly host: string;
   /** 0 lets the system pick. */
   readonly port: number;
   readonly connectionsMax?: number;
+  /** For a request's headers; a connection that stays silent from the start counts as one. */
+  readonly headersTimeoutMs?: number;
+  /** For a request with its body. */
+  readonly requestTimeoutMs?: number;
+  /** For the next request on a connection. */
+  readonly idleTimeoutMs?: number;
 }
 
 /** A listening HTTP server. Disposing it closes every connection at once. */
@@ -22,7 +33,16 @@ export interface RunningServer extends AsyncDisposable {
 
 /** Starts a server whose clients cannot hold it with slow headers or bodies; answers are not limited in time. */
 export async function listen(handler: RequestListener, options: ListenOptions): Promise<RunningServer> {
-  const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 15_000 }, handler);
+  const server = createServer(
+    {
+      headersTimeout: options.headersTimeoutMs ?? 10_000,
+      requestTimeout: options.requestTimeoutMs ?? 30_000,
+      keepAliveTimeout: options.idleTimeoutMs ?? 15_000,
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      maxHeaderSize: limits.requestHeaderBytesMax,
+    },
+    handler,
+  );
   server.maxConnections = options.connectionsMax ?? 1_000;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -35,8 +55,11 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
   const close = (graceMs: number) =>
     new Promise<void>((resolve) => {
       const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+      // A connection whose last request ends from now on would stay open for the next one.
+      const sweep = setInterval(() => server.closeIdleConnections(), CLOSE_SWEEP_INTERVAL_MS);
       server.close(() => {
         clearTimeout(timer);
+        clearInterval(sweep);
         resolve();
       });
       server.closeIdleConnections();
@@ -51,13 +74,17 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
   };
 }
 
-/** The whole request body as text. Throws a Failure `BodyTooLarge` when it is longer than `bytesMax`. */
+/**
+ * The whole request body as text. Throws a Failure `BodyTooLarge` when it is longer than `bytesMax`; the rest is then
+ * read and dropped, so that the client sees the answer.
+ */
 export async function readRequestBody(request: IncomingMessage, bytesMax: number): Promise<string> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
+  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     sizeBytes += chunk.length;
     if (sizeBytes > bytesMax) {
+      request.resume();
       throw new Failure('BodyTooLarge', `the request body is larger than ${bytesMax} bytes`, { retry: 'never' });
     }
     chunks.push(chunk);

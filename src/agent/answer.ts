@@ -1,0 +1,101 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { startDeadline } from '../base/deadline.ts';
+import { limits } from '../base/limits.ts';
+import { stringifyLosslessJson } from '../http/json.ts';
+
+/** What a handler answers. A `stream` has status 200 and a chunked body; the iteration throws to break it off. */
+export type Answer =
+  | { readonly kind: 'json'; readonly status: number; readonly body: unknown }
+  | { readonly kind: 'text'; readonly status: number; readonly text: string }
+  | { readonly kind: 'stream'; readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array> };
+
+/** 200. `bigint` values are written as plain integers. */
+export function jsonAnswer(body: unknown): Answer {
+  return { kind: 'json', status: 200, body };
+}
+
+/** An error answer as safekeepers give it. */
+export function errorAnswer(status: number, message: string): Answer {
+  return { kind: 'json', status, body: { msg: message } };
+}
+
+/** For unknown paths and wrong methods. */
+export const NOT_FOUND: Answer = { kind: 'text', status: 404, text: 'Not Found' };
+
+/**
+ * Sends the answer. A stream that fails, stalls or whose signal aborts is broken off by closing the connection without
+ * the terminating chunk, never ended short; what was written before reaches the client first. Rejects with its failure.
+ */
+export async function sendAnswer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer,
+  signal: AbortSignal,
+): Promise<void> {
+  switch (answer.kind) {
+    case 'json':
+      return sendWhole(response, answer.status, 'application/json', stringifyLosslessJson(answer.body));
+    case 'text':
+      return sendWhole(response, answer.status, 'text/plain', answer.text);
+    case 'stream':
+      // Without chunks an early end of the body looks like its end.
+      if (request.httpVersion !== '1.1') {
+        const body = { msg: 'this answer is streamed in chunks: ask with HTTP/1.1' };
+        return sendWhole(response, 505, 'application/json', stringifyLosslessJson(body));
+      }
+      return await sendStream(response, answer.open, signal);
+  }
+}
+
+function sendWhole(response: ServerResponse, status: number, contentType: string, text: string): void {
+  response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+}
+
+async function sendStream(
+  response: ServerResponse,
+  open: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<void> {
+  using stall = startDeadline(limits.snapshotStallTimeoutMs, 'the client to take a chunk', signal);
+  response.writeHead(200, { 'content-type': 'application/octet-stream', 'transfer-encoding': 'chunked' });
+  response.flushHeaders();
+  let flushed = Promise.resolve();
+  try {
+    for await (const chunk of open(stall.signal)) {
+      flushed = write(response, chunk, stall.signal);
+      // A rejection is for whoever waits for this chunk; the next chunk's write fails alike.
+      flushed.catch(() => {});
+      if (response.writableNeedDrain) await flushed;
+      stall.signal.throwIfAborted();
+      stall.extend();
+    }
+    await end(response, stall.signal);
+  } catch (error) {
+    await flushed.catch(() => {});
+    response.destroy();
+    throw error;
+  }
+}
+
+/** Resolves when the system has taken the bytes. */
+function write(response: ServerResponse, chunk: Uint8Array, signal: AbortSignal): Promise<void> {
+  return untilAborted(signal, (done) => response.write(chunk, done));
+}
+
+function end(response: ServerResponse, signal: AbortSignal): Promise<void> {
+  return untilAborted(signal, (done) => response.end(done));
+}
+
+function untilAborted(signal: AbortSignal, start: (done: (error?: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason as Error);
+    const onAbort = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    start((error) => {
+      signal.removeEventListener('abort', onAbort);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}

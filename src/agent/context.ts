@@ -1,0 +1,25 @@
+import type { Clock } from '../base/clock.ts';
+import type { DiskUsageProbe } from '../disk/disk-usage.ts';
+import type { FileSystem } from '../disk/file-system.ts';
+import type { SafekeeperId } from '../domain/ids.ts';
+import type { HttpClient } from '../http/client.ts';
+import type { DonateOptions } from '../transfer/donate.ts';
+import type { TimelineMap } from '../transfer/timeline-map.ts';
+import type { TransferRegistry } from '../transfer/transfer-progress.ts';
+
+/** What handlers work with. */
+export interface AgentContext {
+  readonly safekeeperId: SafekeeperId;
+  /** Absolute. */
+  readonly dataDirectory: string;
+  readonly timelines: TimelineMap;
+  readonly transfers: TransferRegistry;
+  readonly files: FileSystem;
+  readonly diskUsage: DiskUsageProbe;
+  /** For reaching other safekeepers. */
+  readonly http: HttpClient;
+  readonly clock: Clock;
+  readonly afterSnapshotList: DonateOptions['afterList'];
+  /** `host:port`, known once the server listens. */
+  readonly listenAddress: () => string;
+}

@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import type { FileSystem, OpenFile } from '../disk/file-system.ts';
+
+const SCAN_BYTES = 256 * 1024;
+
+/** One file of a timeline's directory as `debug_dump` shows it. */
+export interface DumpedFile {
+  readonly name: string;
+  readonly size: number;
+  /** RFC 3339. */
+  readonly created: string;
+  readonly modified: string;
+  /** Zero bytes before the first other byte. */
+  readonly start_zeroes: number;
+  /** Zero bytes after the last other byte. */
+  readonly end_zeroes: number;
+}
+
+/** The regular files of a timeline's directory by name, WAL segments last. Files are read until something not zero is met at either end. */
+export async function dumpDiskContent(
+  files: FileSystem,
+  directory: string,
+  signal: AbortSignal,
+): Promise<DumpedFile[]> {
+  const dumped: DumpedFile[] = [];
+  for (const name of await listFiles(files, directory)) {
+    await using file = await files.open(join(directory, name), 'Read');
+    const { sizeBytes, createdMs, modifiedMs } = await file.status();
+    dumped.push({
+      name,
+      size: sizeBytes,
+      created: new Date(createdMs).toISOString(),
+      modified: new Date(modifiedMs).toISOString(),
+      start_zeroes: await countZeroesFromStart(file, sizeBytes, signal),
+      end_zeroes: await countZeroesFromEnd(file, sizeBytes, signal),
+    });
+  }
+  return dumped;
+}
+
+/** When a WAL segment in the directory was last written; undefined when there is none. */
+export async function walLastModified(files: FileSystem, directory: string): Promise<string | undefined> {
+  let latestMs: number | undefined;
+  for (const name of await listFiles(files, directory)) {
+    if (!isSegmentName(name)) continue;
+    const status = await files.status(join(directory, name));
+    if (status !== undefined) latestMs = Math.max(latestMs ?? 0, status.modifiedMs);
+  }
+  return latestMs === undefined ? undefined : new Date(latestMs).toISOString();
+}
+
+async function listFiles(files: FileSystem, directory: string): Promise<string[]> {
+  const names = (await files.list(directory)).filter((entry) => entry.kind === 'File').map((entry) => entry.name);
+  return names.sort((a, b) => Number(isSegmentName(a)) - Number(isSegmentName(b)) || (a < b ? -1 : 1));
+}
+
+function isSegmentName(name: string): boolean {
+  return /^[0-9A-F]{24}(\.partial)?$/.test(name);
+}
+
+async function countZeroesFromStart(file: OpenFile, sizeBytes: number, signal: AbortSignal): Promise<number> {
+  const buffer = Buffer.alloc(Math.min(SCAN_BYTES, sizeBytes));
+  for (let position = 0; position < sizeBytes; position += buffer.length) {
+    signal.throwIfAborted();
+    const read = buffer.subarray(0, await file.readAt(buffer, position));
+    const at = read.findIndex((byte) => byte !== 0);
+    if (at >= 0) return position + at;
+  }
+  return sizeBytes;
+}
+
+async function countZeroesFromEnd(file: OpenFile, sizeBytes: number, signal: AbortSignal): Promise<number> {
+  const buffer = Buffer.alloc(Math.min(SCAN_BYTES, sizeBytes));
+  for (let end = sizeBytes; end > 0; end -= buffer.length) {
+    signal.throwIfAborted();
+    const position = Math.max(0, end - buffer.length);
+    const read = buffer.subarray(0, await file.readAt(buffer.subarray(0, end - position), position));
+    const at = read.findLastIndex((byte) => byte !== 0);
+    if (at >= 0) return sizeBytes - (position + at + 1);
+  }
+  return sizeBytes;
+}

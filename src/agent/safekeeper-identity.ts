@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { Failure } from '../base/failure.ts';
+import { readSmallFile, writeFileDurably } from '../disk/durable.ts';
+import type { FileSystem } from '../disk/file-system.ts';
+import { parseSafekeeperId, type SafekeeperId } from '../domain/ids.ts';
+
+export const SAFEKEEPER_ID_FILE = 'safekeeper.id';
+/** An unsigned 64-bit number has 20 digits at most; one byte more shows that there is too much. */
+const ID_BYTES_MAX = 32;
+
+/**
+ * Who the safekeeper of this data directory is: what `safekeeper.id` says (decimal digits, nothing else), which must agree
+ * with `configured` when both are given; a `configured` id is written when there is no file. Throws a Failure
+ * `SafekeeperIdMissing`, `SafekeeperIdInvalid` or `SafekeeperIdConflict`.
+ */
+export async function readSafekeeperId(
+  files: FileSystem,
+  dataDirectory: string,
+  configured: SafekeeperId | undefined,
+): Promise<SafekeeperId> {
+  const path = join(dataDirectory, SAFEKEEPER_ID_FILE);
+  const content = await readSmallFile(files, path, ID_BYTES_MAX);
+  if (content === undefined) {
+    if (configured === undefined) {
+      throw new Failure('SafekeeperIdMissing', `${path} does not exist: give the safekeeper's id with --id`, {
+        retry: 'never',
+      });
+    }
+    await writeFileDurably(files, path, Buffer.from(configured.toString()));
+    return configured;
+  }
+  const stored = parseSafekeeperId(Buffer.from(content).toString('latin1'));
+  if (stored === undefined) {
+    throw new Failure('SafekeeperIdInvalid', `${path} must hold decimal digits only, without a newline`, {
+      retry: 'never',
+    });
+  }
+  if (configured !== undefined && configured !== stored) {
+    throw new Failure(
+      'SafekeeperIdConflict',
+      `the data directory belongs to safekeeper ${stored}, it cannot be ${configured}`,
+      { retry: 'never' },
+    );
+  }
+  return stored;
+}

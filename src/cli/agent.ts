@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { startAgent } from '../agent/agent.ts';
+import { systemClock } from '../base/clock.ts';
+import { describeError } from '../base/failure.ts';
+import { limits } from '../base/limits.ts';
+import { createLogger, type LogLevel } from '../base/log.ts';
+import { nodeDiskUsage } from '../disk/disk-usage.ts';
+import { nodeFileSystem } from '../disk/node-file-system.ts';
+import { parseSafekeeperId, type SafekeeperId } from '../domain/ids.ts';
+import { HttpClient } from '../http/client.ts';
+
+interface AgentFlags {
+  readonly dataDir: string;
+  readonly id?: SafekeeperId;
+  readonly listen: ListenAddress;
+  readonly logLevel: LogLevel;
+}
+
+interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * `safekeeper-operator agent`: serves a data directory until SIGTERM or SIGINT, or, when it was started with an IPC
+ * channel, until its parent is gone. A parent is sent `{kind: 'listening', url}`. Exit code 0 after an orderly end, 1
+ * when it cannot start, 2 for bad usage.
+ */
+export function agentCommand(): Command {
+  return new Command('agent')
+    .description('serve a data directory with the HTTP API of a safekeeper, as donor and recipient')
+    .requiredOption('--data-dir <directory>', 'data directory of one safekeeper; must exist')
+    .option('--id <number>', 'safekeeper id, needed while the directory has no safekeeper.id', parseId)
+    .option('--listen <host:port>', 'where to listen; port 0 picks one', parseListenAddress, {
+      host: '127.0.0.1',
+      port: 7676,
+    })
+    .addOption(
+      new Option('--log-level <level>', 'least severe log lines to write to standard error')
+        .choices(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+        .default('info'),
+    )
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+    .action(async (flags: AgentFlags) => {
+      process.exitCode = await serve(flags);
+    });
+}
+
+async function serve(flags: AgentFlags): Promise<number> {
+  const log = createLogger(flags.logLevel);
+  const stop = stopSignal();
+  await using http = new HttpClient();
+  try {
+    const agent = await startAgent(
+      {
+        dataDirectory: resolve(flags.dataDir),
+        ...(flags.id === undefined ? {} : { safekeeperId: flags.id }),
+        ...flags.listen,
+        files: nodeFileSystem,
+        diskUsage: nodeDiskUsage,
+        http,
+        clock: systemClock,
+        random: () => randomBytes(16).toString('hex'),
+        log,
+      },
+      stop,
+    );
+    log.info({ url: agent.url, safekeeper: agent.safekeeperId.toString() }, 'listening');
+    process.send?.({ kind: 'listening', url: agent.url });
+    if (!stop.aborted) await once(stop, 'abort');
+    log.info({ cause: String(stop.reason) }, 'stopping');
+    await agent.close(limits.agentShutdownGraceMs);
+    return 0;
+  } catch (error) {
+    console.error(`agent: ${describeError(error)}`);
+    return 1;
+  } finally {
+    // An open channel would keep the process.
+    if (process.connected) process.disconnect();
+  }
+}
+
+/** Only the first signal is an orderly end; the second one kills. */
+function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => controller.abort(name));
+  process.once('disconnect', () => controller.abort('parent gone'));
+  return controller.signal;
+}
+
+function parseId(text: string): SafekeeperId {
+  const id = parseSafekeeperId(text);
+  if (id === undefined) throw new InvalidArgumentError('It must be a number from 0 to 2^64 - 1, for example 3.');
+  return id;
+}
+
+function parseListenAddress(text: string): ListenAddress {
+  const [, host, digits] = /^(.+):([0-9]{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (host === undefined || port > 65_535) {
+    throw new InvalidArgumentError('It must be host:port, for example 127.0.0.1:7676.');
+  }
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port };
+}
