@@ -1,3 +1,5 @@
+import { assertNever } from '../base/assert.ts';
+import { formatTimestamp } from '../base/clock.ts';
 import { annotations } from './names.ts';
 import type { ObjectMetadata } from './resources.ts';
 
@@ -26,4 +28,20 @@ export function readPause(paused: boolean, metadata: Pick<ObjectMetadata, 'annot
     };
   }
   return untilMs > nowMs ? { kind: 'paused-until', untilMs } : { kind: 'running' };
+}
+
+/** Why nothing is changed, for people; undefined while running. `what` is the kind of object that says so. */
+export function describePause(pause: Pause, what: 'cluster' | 'timeline'): string | undefined {
+  switch (pause.kind) {
+    case 'running':
+      return undefined;
+    case 'paused':
+      return `Paused by spec.paused of the ${what}.`;
+    case 'paused-until':
+      return `Paused until ${formatTimestamp(pause.untilMs)} by the ${what}'s annotation ${annotations.pausedUntil}.`;
+    case 'unreadable':
+      return `Paused, because ${pause.message}.`;
+    default:
+      return assertNever(pause);
+  }
 }

@@ -1,5 +1,4 @@
 import type { ClusterSpec } from './cluster-spec.ts';
-import type { RecoverySettings } from './recovery.ts';
 
 /**
  * Paths of the fields that a spec uses and this version of the operator does not act on. Such a spec is not valid:
@@ -12,10 +11,5 @@ export function unsupportedFields(spec: ClusterSpec): string[] {
     { path: 'spec.auth.tokenSecretRef', isUsed: spec.tokenSecretRef !== undefined },
     { path: 'spec.tls', isUsed: spec.tls !== undefined },
   ];
-  return [...used.filter(({ isUsed }) => isUsed).map(({ path }) => path), ...unsupportedRecovery(spec.recovery)];
-}
-
-/** The same for a timeline's settings, after {@link effectiveRecovery}. */
-export function unsupportedRecovery(recovery: RecoverySettings): string[] {
-  return recovery.fencing === 'Always' ? ['spec.recovery.fencing: Always'] : [];
+  return used.filter(({ isUsed }) => isUsed).map(({ path }) => path);
 }

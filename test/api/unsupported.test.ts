@@ -24,7 +24,6 @@ test('what the operator would ignore is named', () => {
     'spec.storageController',
     'spec.auth.tokenSecretRef',
     'spec.tls',
-    'spec.recovery.fencing: Always',
   ]);
   const pods = { discovery: { pods: { selector: { matchLabels: { app: 'safekeeper' } } } } };
   expect(unsupportedIn(withoutSpecField(clusterObject(pods), 'safekeepers'))).toEqual(['spec.discovery']);

@@ -1,0 +1,88 @@
+import type { ClusterSpec } from '../../api/cluster-spec.ts';
+import { Semaphore } from '../../base/concurrency.ts';
+import type { ResourceProblem } from '../../domain/conditions.ts';
+import type { SafekeeperId } from '../../domain/ids.ts';
+import type { LostReplica } from '../../domain/storm-brake.ts';
+import type { HttpClient } from '../../http/client.ts';
+import type { ObjectKey } from '../../kube/object.ts';
+import { SafekeeperClient } from '../../safekeeper/client.ts';
+import { Admission } from './admission.ts';
+import { EMPTY_INVENTORY, type Inventory } from './inventory.ts';
+
+/** One safekeeper as the operator talks to it. */
+export interface SafekeeperHandle {
+  readonly id: SafekeeperId;
+  readonly url: string;
+  /** How the other safekeepers reach it. */
+  readonly peerUrl: string;
+  readonly client: SafekeeperClient;
+  /** A debug dump reads whole files: one at a time (rule R13). */
+  readonly dumps: Semaphore;
+}
+
+/** What the operator holds of one SafekeeperCluster between visits: shared by the cluster's and the timelines' controllers. */
+export class ClusterRuntime {
+  readonly key: ObjectKey;
+  readonly admission: Admission;
+  spec: ClusterSpec;
+  safekeepers: ReadonlyMap<SafekeeperId, SafekeeperHandle>;
+  inventory: Inventory = EMPTY_INVENTORY;
+  /** Why no recovery may start (rule R20), if so. */
+  brake: string | undefined;
+  /** Replicas that went missing from a list and have not come back: what the brake counts. */
+  lost: readonly LostReplica[] = [];
+  /** Why the whole cluster is paused, if it is. */
+  paused: string | undefined;
+  private readonly http: HttpClient;
+
+  constructor(key: ObjectKey, spec: ClusterSpec, http: HttpClient, onSlotFree: (timeline: ObjectKey) => void) {
+    this.key = key;
+    this.spec = spec;
+    this.http = http;
+    this.admission = new Admission(spec.recovery, onSlotFree);
+    this.safekeepers = this.connect(spec, new Map());
+  }
+
+  /** Takes a changed spec over; what did not change keeps its handle. */
+  update(spec: ClusterSpec): void {
+    this.safekeepers = this.connect(spec, this.safekeepers);
+    this.admission.setLimits(spec.recovery);
+    this.spec = spec;
+  }
+
+  private connect(
+    spec: ClusterSpec,
+    before: ReadonlyMap<SafekeeperId, SafekeeperHandle>,
+  ): Map<SafekeeperId, SafekeeperHandle> {
+    const addresses = spec.source.kind === 'static' ? spec.source.safekeepers : [];
+    return new Map(
+      addresses.map(({ id, url, peerUrl }) => {
+        const known = before.get(id);
+        if (known?.url === url && known.peerUrl === peerUrl) return [id, known];
+        const client = new SafekeeperClient({ http: this.http, url });
+        return [id, { id, url, peerUrl, client, dumps: new Semaphore(1) }];
+      }),
+    );
+  }
+}
+
+export type ClusterEntry =
+  | { readonly kind: 'Usable'; readonly cluster: ClusterRuntime }
+  | { readonly kind: 'Unusable'; readonly reason: ResourceProblem; readonly message: string };
+
+/** The clusters that were visited. Filled by the cluster controller, read by the timeline controller. */
+export class ClusterRegistry {
+  private readonly entries = new Map<ObjectKey, ClusterEntry>();
+
+  get(key: ObjectKey): ClusterEntry | undefined {
+    return this.entries.get(key);
+  }
+
+  set(key: ObjectKey, entry: ClusterEntry): void {
+    this.entries.set(key, entry);
+  }
+
+  delete(key: ObjectKey): void {
+    this.entries.delete(key);
+  }
+}

@@ -1,0 +1,173 @@
+import type { ClusterSpec } from '../../api/cluster-spec.ts';
+import type { SafekeeperClusterStatus } from '../../api/cluster-status.ts';
+import { TIMELINE_RESOURCE } from '../../api/names.ts';
+import { parseClusterSpec } from '../../api/parse.ts';
+import { describePause, readPause } from '../../api/pause.ts';
+import type { SafekeeperCluster, SafekeeperTimeline } from '../../api/resources.ts';
+import { unsupportedFields } from '../../api/unsupported.ts';
+import type { Clock } from '../../base/clock.ts';
+import { mapBounded } from '../../base/concurrency.ts';
+import type { Logger } from '../../base/log.ts';
+import { formatTenantTimelineId } from '../../domain/ids.ts';
+import { stormBrake } from '../../domain/storm-brake.ts';
+import type { HttpClient } from '../../http/client.ts';
+import { isApiError } from '../../kube/api-error.ts';
+import { findCondition } from '../../kube/conditions.ts';
+import type { ReconcileResult } from '../../kube/controller.ts';
+import type { EventRecorder } from '../../kube/events.ts';
+import type { KubeClient } from '../../kube/kube-client.ts';
+import { keyOf, type ObjectKey } from '../../kube/object.ts';
+import type { Priority } from '../../kube/queue.ts';
+import type { StatusWriter } from '../../kube/status-writer.ts';
+import type { Store } from '../../kube/store.ts';
+import { type ClusterRegistry, ClusterRuntime } from './cluster-runtime.ts';
+import { compareInventories, type Inventory, knownTimelines, scanCluster, stillLost } from './inventory.ts';
+import { buildClusterStatus, buildProblemStatus, isClusterNews } from './status.ts';
+import { clusterTimelineIdentity, timelineObject, timelinesToCreate } from './timelines.ts';
+
+export interface ClusterReconcilerOptions {
+  readonly clusters: Pick<Store<SafekeeperCluster>, 'get'>;
+  readonly timelines: Pick<Store<SafekeeperTimeline, 'identity' | 'cluster'>, 'byIndex'>;
+  readonly registry: ClusterRegistry;
+  readonly client: Pick<KubeClient, 'create'>;
+  readonly statusWriter: Pick<StatusWriter<SafekeeperClusterStatus, SafekeeperCluster>, 'write'>;
+  readonly events: Pick<EventRecorder, 'record'>;
+  /** For all safekeepers. */
+  readonly http: HttpClient;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly enqueueTimeline: (key: ObjectKey, priority: Priority) => void;
+}
+
+const CREATE_CONCURRENCY = 8;
+const CREATE_COUNT_MAX = 1_000;
+
+/** Looks after SafekeeperClusters: scan, wake the timelines that need a look, make objects for new ones, sum up. */
+export class ClusterReconciler {
+  private readonly options: ClusterReconcilerOptions;
+
+  constructor(options: ClusterReconcilerOptions) {
+    this.options = options;
+  }
+
+  readonly reconcile = async (key: ObjectKey, signal: AbortSignal): Promise<ReconcileResult> => {
+    const { clusters, registry, clock } = this.options;
+    const object = clusters.get(key);
+    if (object === undefined || object.metadata.deletionTimestamp !== undefined) {
+      registry.delete(key);
+      this.wake(key, () => true, 'user');
+      return { kind: 'Done' };
+    }
+    const parsed = parseClusterSpec(object);
+    const problem = parsed.ok ? unsupported(parsed.value) : parsed.error.message;
+    if (!parsed.ok || problem !== undefined) {
+      const message = problem ?? '';
+      registry.set(key, { kind: 'Unusable', reason: 'InvalidSpec', message });
+      this.wake(key, () => true, 'user');
+      await this.report(
+        object,
+        buildProblemStatus(object, 'InvalidSpec', `Needs you: ${message}`, clock.wallTimeMs()),
+        signal,
+      );
+      return { kind: 'Done' };
+    }
+    const spec = parsed.value;
+    const { cluster, isNew } = this.adopt(key, spec);
+    const wasPaused = cluster.paused;
+    cluster.paused = describePause(readPause(spec.paused, object.metadata, clock.wallTimeMs()), 'cluster');
+    await this.scan(cluster, signal);
+    await this.createObjects(object, cluster, signal);
+    if (isNew || wasPaused !== cluster.paused) this.wake(key, () => true, 'routine');
+    const timelines = this.options.timelines.byIndex('cluster', key);
+    await this.report(object, buildClusterStatus(object, cluster, timelines, clock.wallTimeMs()), signal);
+    return { kind: 'RequeueAfter', delayMs: spec.inventory.intervalMs };
+  };
+
+  private adopt(key: ObjectKey, spec: ClusterSpec): { cluster: ClusterRuntime; isNew: boolean } {
+    const { registry, http, enqueueTimeline } = this.options;
+    const entry = registry.get(key);
+    if (entry?.kind === 'Usable') {
+      entry.cluster.update(spec);
+      return { cluster: entry.cluster, isNew: false };
+    }
+    const cluster = new ClusterRuntime(key, spec, http, (timeline) => enqueueTimeline(timeline, 'user'));
+    registry.set(key, { kind: 'Usable', cluster });
+    return { cluster, isNew: true };
+  }
+
+  /** Reads the lists and wakes the timelines whose replicas came, went or cannot be seen any more. */
+  private async scan(cluster: ClusterRuntime, signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.options;
+    const before = cluster.inventory;
+    const now = await scanCluster(cluster.safekeepers.values(), before, clock, signal);
+    cluster.inventory = now;
+    const change = compareInventories(before, now);
+    cluster.lost = stillLost(cluster.lost, change, now, clock.monotonicMs());
+    cluster.brake = brakeOf(cluster, now);
+    for (const [safekeeper, timelines] of change.lost) {
+      if (timelines.length > 0)
+        log.warn({ cluster: cluster.key, safekeeper, count: timelines.length }, 'Safekeeper lost timelines');
+    }
+    // A list that lost anything may hide more: every timeline of that safekeeper is looked at, the known losses first.
+    const affected = new Set([...change.lost.values(), ...change.gained.values()].flat().map(formatTenantTimelineId));
+    if (affected.size > 0) this.wake(cluster.key, (identity) => affected.has(identity), 'user');
+    const lostAnything = [...change.lost.values()].some((timelines) => timelines.length > 0);
+    if (lostAnything || change.flipped.length > 0) this.wake(cluster.key, () => true, 'routine');
+  }
+
+  private async createObjects(object: SafekeeperCluster, cluster: ClusterRuntime, signal: AbortSignal): Promise<void> {
+    const { timelines, client, log } = this.options;
+    const { namespace, name } = object.metadata;
+    const hasObject = (id: Parameters<typeof clusterTimelineIdentity>[2]) =>
+      timelines.byIndex('identity', clusterTimelineIdentity(namespace, name, id)).length > 0;
+    const wanted = timelinesToCreate(cluster.inventory, cluster.spec.inventory.timelines, hasObject, CREATE_COUNT_MAX);
+    await mapBounded(wanted, CREATE_CONCURRENCY, async (id) => {
+      try {
+        await client.create(TIMELINE_RESOURCE, timelineObject(object, id), signal);
+      } catch (error) {
+        if (!isApiError(error, 'AlreadyExists')) throw error;
+      }
+    });
+    if (wanted.length > 0) log.info({ cluster: cluster.key, count: wanted.length }, 'Timelines found');
+  }
+
+  /** Asks for a visit of the cluster's timelines that fit; `fits` is given `tenant/timeline`. */
+  private wake(key: ObjectKey, fits: (timeline: string) => boolean, priority: Priority): void {
+    for (const timeline of this.options.timelines.byIndex('cluster', key)) {
+      const { tenantId, timelineId } = timeline.spec;
+      if (fits(`${tenantId}/${timelineId}`)) this.options.enqueueTimeline(keyOf(timeline), priority);
+    }
+  }
+
+  private async report(object: SafekeeperCluster, status: SafekeeperClusterStatus, signal: AbortSignal): Promise<void> {
+    const before = object.status ?? {};
+    if (!isClusterNews(before, status)) return;
+    await this.options.statusWriter.write(object, status, signal);
+    const [was, is] = [before, status].map((each) => findCondition(each.conditions, 'Ready'));
+    if (is === undefined || was?.reason === is.reason || (was === undefined && is.status === 'True')) return;
+    const type = is.status === 'True' ? 'Normal' : 'Warning';
+    const reason = is.status === 'True' ? 'Recovered' : is.reason;
+    this.options.events.record(object, { type, reason, message: is.message });
+    this.options.log.info({ cluster: keyOf(object), reason, detail: is.message }, 'Cluster changed');
+  }
+}
+
+function brakeOf({ spec, lost }: ClusterRuntime, inventory: Inventory): string | undefined {
+  const views = [...inventory.views.values()];
+  return stormBrake({
+    safekeeperCount: views.length,
+    unreachableCount: views.filter(({ state }) => state.kind === 'Unreachable').length,
+    timelineCount: knownTimelines(inventory).size,
+    lost,
+    gracePeriodMs: spec.recovery.gracePeriodMs,
+    maxUnavailable: spec.recovery.maxUnavailablePercent / 100,
+    maxLost: spec.recovery.maxLostPercent / 100,
+  });
+}
+
+function unsupported(spec: ClusterSpec): string | undefined {
+  const fields = unsupportedFields(spec);
+  return fields.length === 0
+    ? undefined
+    : `this version does not support ${fields.join(', ')}: use spec.safekeepers without them.`;
+}

@@ -1,0 +1,112 @@
+import { assertNever } from '../../base/assert.ts';
+import type { Clock } from '../../base/clock.ts';
+import { describeError } from '../../base/failure.ts';
+import type { SafekeeperId, TenantTimelineId } from '../../domain/ids.ts';
+import { minLsn } from '../../domain/lsn.ts';
+import type { Answer, Observation, Reading, ReplicaStatus } from '../../domain/observation.ts';
+import type { TimelineStatus } from '../../safekeeper/api.ts';
+import { segmentCount, snapshotSegmentRange } from '../../safekeeper/wal-segment.ts';
+import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
+import type { Tracking } from './tracking.ts';
+
+/** What every read of one timeline needs. */
+export interface Observer {
+  readonly cluster: ClusterRuntime;
+  readonly timeline: TenantTimelineId;
+  readonly tracking: Pick<Tracking, 'notLoadedUntilMs'>;
+  readonly clock: Clock;
+}
+
+/** One round of reads, all at once. */
+export async function readReplicas(
+  observer: Observer,
+  ids: readonly SafekeeperId[],
+  signal: AbortSignal,
+): Promise<Observation> {
+  return toObservation(await Promise.all(ids.map((id) => readReplica(observer, id, signal))));
+}
+
+/**
+ * The reads of rule R11: the recipient first, then everybody else, and each one's own id with it (rule R14), since an
+ * address may have changed hands.
+ */
+export async function readInOrder(
+  observer: Observer,
+  recipient: SafekeeperId,
+  others: readonly SafekeeperId[],
+  signal: AbortSignal,
+): Promise<Observation> {
+  const target = await readIdentified(observer, recipient, signal);
+  const rest = await Promise.all(others.map((id) => readIdentified(observer, id, signal)));
+  return toObservation([target, ...rest]);
+}
+
+async function readIdentified(observer: Observer, id: SafekeeperId, signal: AbortSignal): Promise<Reading> {
+  const startedMs = observer.clock.monotonicMs();
+  const safekeeper = observer.cluster.safekeepers.get(id);
+  if (safekeeper === undefined) return await readReplica(observer, id, signal);
+  try {
+    const node = await safekeeper.client.nodeStatus(signal);
+    if (node.id === id) return await readReplica(observer, id, signal);
+    const answer: Answer = { kind: 'Unknown', problem: `${safekeeper.url} answers with id ${node.id}` };
+    return { id, startedMs, finishedMs: observer.clock.monotonicMs(), answer };
+  } catch (error) {
+    signal.throwIfAborted();
+    const answer: Answer = { kind: 'Unreachable', problem: describeError(error) };
+    return { id, startedMs, finishedMs: observer.clock.monotonicMs(), answer };
+  }
+}
+
+/** Reads one replica. Never throws but for the signal: whatever goes wrong is an answer that says nothing. */
+export async function readReplica(observer: Observer, id: SafekeeperId, signal: AbortSignal): Promise<Reading> {
+  const startedMs = observer.clock.monotonicMs();
+  const answer = await ask(observer, id, signal);
+  return { id, startedMs, finishedMs: observer.clock.monotonicMs(), answer };
+}
+
+async function ask(observer: Observer, id: SafekeeperId, signal: AbortSignal): Promise<Answer> {
+  const { cluster, timeline, tracking, clock } = observer;
+  const safekeeper = cluster.safekeepers.get(id);
+  if (safekeeper === undefined) return { kind: 'Unknown', problem: 'it is not among the safekeepers of the cluster' };
+  const view = cluster.inventory.views.get(id);
+  if (view?.state.kind === 'IdConflict') return { kind: 'Unknown', problem: view.state.problem };
+  const answer = await safekeeper.client.timelineStatus(timeline, signal);
+  signal.throwIfAborted();
+  switch (answer.kind) {
+    case 'Status':
+      tracking.notLoadedUntilMs.delete(id);
+      return { kind: 'Status', status: toReplicaStatus(answer.status) };
+    case 'NotFound':
+      return { kind: (tracking.notLoadedUntilMs.get(id) ?? 0) > clock.monotonicMs() ? 'NotLoaded' : 'NotFound' };
+    case 'Deleted':
+      return { kind: 'Deleted' };
+    case 'Unreachable':
+    case 'Unknown':
+      return answer;
+    default:
+      return assertNever(answer);
+  }
+}
+
+/** The part of a status that recovery is decided on. */
+export function toReplicaStatus(status: TimelineStatus): ReplicaStatus {
+  const { walSegmentSize } = status.server;
+  const range = snapshotSegmentRange({ ...status, walSegmentSize });
+  const streaming = status.walreceivers.some((walreceiver) => walreceiver.status === 'Streaming');
+  return {
+    lastLogTerm: status.lastLogTerm,
+    flushLsn: status.flushLsn,
+    term: status.term,
+    commitLsn: status.commitLsn,
+    membership: status.membership,
+    peerHorizonLsn: status.peerHorizonLsn,
+    compute: streaming ? 'Streaming' : status.walreceivers.length > 0 ? 'Connected' : 'None',
+    walSegmentSize,
+    horizonLsn: minLsn(status.remoteConsistentLsn, status.backupLsn),
+    snapshotSizeBytes: range === undefined ? 0 : Number(segmentCount(range)) * walSegmentSize,
+  };
+}
+
+function toObservation(readings: readonly Reading[]): Observation {
+  return new Map(readings.map((reading) => [reading.id, reading]));
+}
