@@ -41,6 +41,8 @@ export interface HttpClientOptions {
   readonly ca?: string;
   readonly clientCertificate?: { readonly cert: string; readonly key: string };
   readonly serverName?: string;
+  /** False takes any certificate: only for those who asked for it by name (`insecure-skip-tls-verify`). */
+  readonly tlsVerify?: boolean;
 }
 
 /**
@@ -64,6 +66,7 @@ export class HttpClient implements AsyncDisposable {
         ...(options.ca === undefined ? {} : { ca: options.ca }),
         ...options.clientCertificate,
         ...(options.serverName === undefined ? {} : { servername: options.serverName }),
+        ...(options.tlsVerify === false ? { rejectUnauthorized: false } : {}),
       },
     });
   }
@@ -84,10 +87,15 @@ export class HttpClient implements AsyncDisposable {
     using deadline = startDeadline(request.timeoutMs, `${request.method} ${request.url}`, signal);
     const controller = new AbortController();
     const abort = () => controller.abort(deadline.signal.aborted ? deadline.signal.reason : signal.reason);
-    deadline.signal.addEventListener('abort', abort, { once: true });
+    if (deadline.signal.aborted) abort();
+    else deadline.signal.addEventListener('abort', abort, { once: true });
     try {
       const response = await this.send(request, controller.signal);
+      // Nobody may be reading when the body ends early; who reads gets the error from the iteration.
+      response.body.on('error', () => {});
       signal.addEventListener('abort', abort, { once: true });
+      // A body that is destroyed or aborted while nobody reads it must not end the process; readers still get the error.
+      response.body.on('error', () => undefined);
       response.body.once('close', () => signal.removeEventListener('abort', abort));
       return { status: response.statusCode, headers: response.headers, body: response.body };
     } catch (cause) {
