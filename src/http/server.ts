@@ -74,11 +74,16 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
   };
 }
 
-/**
- * The whole request body as text. Throws a Failure `BodyTooLarge` when it is longer than `bytesMax`; the rest is then
- * read and dropped, so that the client sees the answer.
- */
+/** The whole request body as text, within the bounds of {@link readRequestBytes}. */
 export async function readRequestBody(request: IncomingMessage, bytesMax: number): Promise<string> {
+  return (await readRequestBytes(request, bytesMax)).toString('utf8');
+}
+
+/**
+ * The whole request body. Throws a Failure `BodyTooLarge` when it is longer than `bytesMax`; the rest is then read and
+ * dropped, so that the client sees the answer.
+ */
+export async function readRequestBytes(request: IncomingMessage, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
@@ -89,5 +94,5 @@ export async function readRequestBody(request: IncomingMessage, bytesMax: number
     }
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }

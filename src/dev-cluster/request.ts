@@ -1,0 +1,35 @@
+import type { FieldValidation } from './admission.ts';
+import { badRequest } from './status-error.ts';
+
+/** One HTTP request, its body read. */
+export interface ApiRequest {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly accept: string | undefined;
+  readonly contentType: string | undefined;
+  readonly userAgent: string;
+  readonly body: Buffer;
+}
+
+/** The `fieldManager` parameter, else the program's name from the User-Agent, as the real server does. */
+export function fieldManagerOf(request: ApiRequest): string {
+  const given = request.query.get('fieldManager') ?? '';
+  if (given.length > 128) throw badRequest('fieldManager: must have at most 128 characters');
+  return given || request.userAgent.split('/')[0]?.trim() || 'unknown';
+}
+
+export function fieldValidationOf(query: URLSearchParams): FieldValidation {
+  const given = query.get('fieldValidation') || 'Warn';
+  if (given === 'Strict' || given === 'Warn' || given === 'Ignore') return given;
+  throw badRequest(`fieldValidation: Unsupported value: "${given}": supported values: "Ignore", "Strict", "Warn"`);
+}
+
+export function dryRunOf(values: readonly unknown[]): boolean {
+  const given = values.filter((value) => value !== '');
+  if (given.some((value) => value !== 'All')) {
+    throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(given[0])}: supported values: "All"`);
+  }
+  return given.length > 0;
+}

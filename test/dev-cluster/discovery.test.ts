@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import { CRDS, type Json, startApi, startWithWidgets } from './api.ts';
+
+const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
+
+describe('discovery', () => {
+  test('version and health', async () => {
+    const api = await startApi();
+    expect((await api.get('/version')).body).toMatchObject({ major: '1', minor: '32' });
+    for (const path of ['/healthz', '/livez', '/readyz']) {
+      expect(await api.get(path)).toMatchObject({ status: 200, body: 'ok' });
+    }
+    expect(api.cluster.kubeconfig()).toContain(`server: ${api.cluster.url}`);
+    expect(api.cluster.kubeconfig()).toContain('current-context: safekeeper-demo');
+  });
+
+  test('the older form names every resource with its verbs and names', async () => {
+    const api = await startWithWidgets();
+    const groups = (await api.get('/apis')).body.groups as Json[];
+    expect(groups.map((group) => group.name)).toEqual([
+      'events.k8s.io',
+      'coordination.k8s.io',
+      'apiextensions.k8s.io',
+      'example.dev',
+    ]);
+    expect((await api.get('/api')).body.versions).toEqual(['v1']);
+    const core = (await api.get('/api/v1')).body.resources as Json[];
+    expect(core.map((resource) => resource.name)).toContain('pods/status');
+    const [own, status] = (await api.get('/apis/example.dev/v1alpha1')).body.resources as Json[];
+    expect(own).toMatchObject({ name: 'widgets', shortNames: ['wd'], categories: ['gadgets'], namespaced: true });
+    expect(status).toMatchObject({ name: 'widgets/status', verbs: ['get', 'patch', 'update'] });
+    expect((await api.get('/apis/unknown.dev/v1')).status).toBe(404);
+  });
+
+  test('the aggregated form has all in two answers', async () => {
+    const api = await startWithWidgets();
+    const { body } = await api.get('/apis', { accept: AGGREGATED });
+    expect(body.kind).toBe('APIGroupDiscoveryList');
+    const group = (body.items as Json[]).find((item) => item.metadata.name === 'example.dev');
+    expect(group?.versions[0]?.resources[0]).toMatchObject({
+      resource: 'widgets',
+      scope: 'Namespaced',
+      subresources: [{ subresource: 'status' }],
+    });
+    expect((await api.get('/api', { accept: AGGREGATED })).body.items[0]?.versions[0]?.version).toBe('v1');
+  });
+
+  test('OpenAPI documents describe the kinds and their hash follows the definition', async () => {
+    const api = await startWithWidgets();
+    const hashOf = async () =>
+      (await api.get('/openapi/v3')).body.paths['apis/example.dev/v1alpha1']?.serverRelativeURL;
+    const before = await hashOf();
+    const { body } = await api.get(String(before));
+    const schema = body.components.schemas['dev.example.v1alpha1.Widget'];
+    expect(schema?.['x-kubernetes-group-version-kind']).toEqual([
+      { group: 'example.dev', version: 'v1alpha1', kind: 'Widget' },
+    ]);
+    await api.send(
+      'PATCH',
+      `${CRDS}/widgets.example.dev`,
+      [
+        {
+          op: 'replace',
+          path: '/spec/versions/0/schema/openAPIV3Schema/description',
+          value: 'Another description.',
+        },
+      ],
+      { contentType: 'application/json-patch+json' },
+    );
+    expect(await hashOf()).not.toBe(before);
+  });
+
+  test('protobuf alone is not acceptable', async () => {
+    const api = await startApi();
+    const reply = await api.get('/api/v1/namespaces', { accept: 'application/vnd.kubernetes.protobuf' });
+    expect(reply).toMatchObject({ status: 406, body: { kind: 'Status', reason: 'NotAcceptable' } });
+  });
+});
