@@ -11,17 +11,14 @@ import { nodeDiskUsage } from '../disk/disk-usage.ts';
 import { nodeFileSystem } from '../disk/node-file-system.ts';
 import { parseSafekeeperId, type SafekeeperId } from '../domain/ids.ts';
 import { HttpClient } from '../http/client.ts';
+import { type ListenAddress, parseListenAddress } from './listen-address.ts';
+import { stopSignal } from './stop-signal.ts';
 
 interface AgentFlags {
   readonly dataDir: string;
   readonly id?: SafekeeperId;
   readonly listen: ListenAddress;
   readonly logLevel: LogLevel;
-}
-
-interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
 }
 
 /**
@@ -75,6 +72,7 @@ async function serve(flags: AgentFlags): Promise<number> {
     await agent.close(limits.agentShutdownGraceMs);
     return 0;
   } catch (error) {
+    if (error === stop.reason) return 0;
     console.error(`agent: ${describeError(error)}`);
     return 1;
   } finally {
@@ -83,25 +81,8 @@ async function serve(flags: AgentFlags): Promise<number> {
   }
 }
 
-/** Only the first signal is an orderly end; the second one kills. */
-function stopSignal(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => controller.abort(name));
-  process.once('disconnect', () => controller.abort('parent gone'));
-  return controller.signal;
-}
-
 function parseId(text: string): SafekeeperId {
   const id = parseSafekeeperId(text);
   if (id === undefined) throw new InvalidArgumentError('It must be a number from 0 to 2^64 - 1, for example 3.');
   return id;
-}
-
-function parseListenAddress(text: string): ListenAddress {
-  const [, host, digits] = /^(.+):([0-9]{1,5})$/.exec(text) ?? [];
-  const port = Number(digits);
-  if (host === undefined || port > 65_535) {
-    throw new InvalidArgumentError('It must be host:port, for example 127.0.0.1:7676.');
-  }
-  return { host: host.replace(/^\[(.*)\]$/, '$1'), port };
 }

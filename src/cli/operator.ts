@@ -1,0 +1,133 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { hostname } from 'node:os';
+import { Command, Option } from 'commander';
+import { systemClock } from '../base/clock.ts';
+import { describeError, Failure } from '../base/failure.ts';
+import { createLogger, type LogLevel } from '../base/log.ts';
+import { runControllers } from '../controllers/run-controllers.ts';
+import { HttpClient } from '../http/client.ts';
+import { listen } from '../http/server.ts';
+import { EventRecorder } from '../kube/events.ts';
+import { kubeConfigAccess } from '../kube/kube-access.ts';
+import { KubeClient } from '../kube/kube-client.ts';
+import { LeaderElector } from '../kube/lease.ts';
+import type { Runtime } from '../kube/runtime.ts';
+import { createHealthHandler } from '../observability/health-server.ts';
+import { createRegistry, createRuntimeMetrics, registerProcessMetrics } from '../observability/metrics.ts';
+import { type ListenAddress, parseListenAddress } from './listen-address.ts';
+import { stopSignal } from './stop-signal.ts';
+
+interface OperatorFlags {
+  readonly kubeconfig?: string;
+  readonly context?: string;
+  readonly namespace?: string;
+  readonly leaseNamespace?: string;
+  readonly leaderElect: boolean;
+  readonly healthListen: ListenAddress;
+  readonly logLevel: LogLevel;
+}
+
+const LEASE_NAME = 'safekeeper-operator';
+
+/**
+ * `safekeeper-operator operator`: runs the controllers until SIGTERM or SIGINT. Exit code 0 after an orderly end, 1
+ * when it cannot start or lost its leadership, 2 for bad usage.
+ */
+export function operatorCommand(): Command {
+  return new Command('operator')
+    .description('watch SafekeeperCluster and SafekeeperTimeline resources and restore lost replicas')
+    .option('--kubeconfig <file>', 'kubeconfig; otherwise $KUBECONFIG, ~/.kube/config or the pod it runs in')
+    .option('--context <name>', 'context of the kubeconfig')
+    .option('-n, --namespace <name>', 'look after one namespace; otherwise all')
+    .option('--lease-namespace <name>', "namespace of the leader's lease; otherwise the pod's or context's")
+    .option('--no-leader-elect', 'run without a lease; never with two replicas')
+    .option('--health-listen <host:port>', 'where /metrics, /healthz and /readyz are served', parseListenAddress, {
+      host: '127.0.0.1',
+      port: 8080,
+    })
+    .addOption(
+      new Option('--log-level <level>', 'least severe log lines to write to standard error')
+        .choices(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+        .default('info'),
+    )
+    .action(async (flags: OperatorFlags) => {
+      process.exitCode = await operate(flags);
+    });
+}
+
+async function operate(flags: OperatorFlags): Promise<number> {
+  const log = createLogger(flags.logLevel);
+  const stop = stopSignal();
+  const registry = createRegistry();
+  registerProcessMetrics(registry);
+  const runtime: Runtime = { clock: systemClock, random: Math.random, log, metrics: createRuntimeMetrics(registry) };
+  const access = kubeConfigAccess(
+    {
+      ...(flags.kubeconfig === undefined ? {} : { kubeconfigPath: flags.kubeconfig }),
+      ...(flags.context === undefined ? {} : { context: flags.context }),
+    },
+    systemClock,
+  );
+  const state: { phase: 'standby' | 'starting' | 'running' } = { phase: 'standby' };
+  try {
+    await using client = new KubeClient(access, runtime);
+    await using http = new HttpClient();
+    const health = createHealthHandler({
+      registry,
+      liveness: {},
+      readiness: { caches: () => (state.phase === 'starting' ? 'the caches are being filled' : undefined) },
+    });
+    await using server = await listen(health, flags.healthListen);
+    log.info({ url: server.url }, 'Serving metrics and health');
+    const leaseNamespace = flags.leaseNamespace ?? (await access.current()).namespace ?? 'default';
+    await lead({ client, runtime, leaseNamespace, elect: flags.leaderElect }, stop, async (signal) => {
+      state.phase = 'starting';
+      const instance = process.env.HOSTNAME ?? hostname();
+      const events = new EventRecorder({ client, runtime, component: 'safekeeper-operator', instance });
+      const ended = new AbortController();
+      const sending = events.run(ended.signal);
+      const onSynced = () => {
+        state.phase = 'running';
+        log.info('Controllers are running');
+        process.send?.({ kind: 'running' });
+      };
+      try {
+        await runControllers({ client, events, runtime, http, namespace: flags.namespace, onSynced }, stop, signal);
+        await events.flush(AbortSignal.timeout(2_000)).catch(() => undefined);
+      } finally {
+        ended.abort();
+        await sending;
+      }
+    });
+    return 0;
+  } catch (error) {
+    if (stop.aborted && !(error instanceof Failure)) return 0;
+    log.error({ error: describeError(error) }, 'Operator ended');
+    return 1;
+  } finally {
+    // An open channel would keep the process.
+    if (process.connected) process.disconnect();
+  }
+}
+
+/** Runs `work` while this process holds the lease. A lost lease aborts it at once and is a failure: the process must go. */
+async function lead(
+  options: { client: KubeClient; runtime: Runtime; leaseNamespace: string; elect: boolean },
+  stop: AbortSignal,
+  work: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  if (!options.elect) {
+    await work(new AbortController().signal);
+    return;
+  }
+  const identity = `${process.env.HOSTNAME ?? hostname()}_${randomBytes(8).toString('hex')}`;
+  const { client, runtime, leaseNamespace: namespace } = options;
+  const elector = new LeaderElector({ client, runtime, namespace, name: LEASE_NAME, identity });
+  await using leadership = await elector.acquire(stop);
+  const lost = once(leadership.signal, 'abort').then(() => {
+    if (!stop.aborted) throw leadership.signal.reason as Error;
+  });
+  lost.catch(() => undefined);
+  await Promise.race([work(leadership.signal), lost]);
+}

@@ -1,0 +1,114 @@
+import type { SafekeeperClusterStatus } from '../api/cluster-status.ts';
+import { CLUSTER_RESOURCE, TIMELINE_RESOURCE } from '../api/names.ts';
+import type { SafekeeperCluster, SafekeeperTimeline } from '../api/resources.ts';
+import type { SafekeeperTimelineStatus } from '../api/timeline-status.ts';
+import type { HttpClient } from '../http/client.ts';
+import { Controller } from '../kube/controller.ts';
+import type { EventRecorder } from '../kube/events.ts';
+import type { KubeClient } from '../kube/kube-client.ts';
+import { keyOf, objectKey } from '../kube/object.ts';
+import { Reflector } from '../kube/reflector.ts';
+import type { Runtime } from '../kube/runtime.ts';
+import { intentChanged, watches } from '../kube/source.ts';
+import { StatusWriter } from '../kube/status-writer.ts';
+import { ClusterRegistry } from './cluster/cluster-runtime.ts';
+import { ClusterReconciler } from './cluster/reconcile.ts';
+import { TimelineReconciler } from './timeline/reconcile.ts';
+import { timelineIdentity } from './timeline/resource.ts';
+
+export interface RunControllersOptions {
+  readonly client: KubeClient;
+  readonly events: EventRecorder;
+  readonly runtime: Runtime;
+  /** For all safekeepers. */
+  readonly http: HttpClient;
+  /** Undefined: all namespaces. */
+  readonly namespace: string | undefined;
+  /** Told once both caches are filled. */
+  readonly onSynced?: () => void;
+}
+
+const CLUSTER_WORKERS = 4;
+const TIMELINE_WORKERS = 32;
+const CLUSTER_RECONCILE_TIMEOUT_MS = 120_000;
+const TIMELINE_RECONCILE_TIMEOUT_MS = 180_000;
+
+/**
+ * Runs both controllers until `drain` (an orderly stop) or `signal` (leadership is lost) is aborted. Recoveries under
+ * way end with either: whoever leads next plans them again.
+ */
+export async function runControllers(options: RunControllersOptions, drain: AbortSignal, signal: AbortSignal): Promise<void> {
+  const { client, runtime, events, http } = options;
+  const selection = options.namespace === undefined ? {} : { namespace: options.namespace };
+  const clusters = new Reflector<SafekeeperCluster, never>({ client, runtime, type: CLUSTER_RESOURCE, selection });
+  const timelines = new Reflector<SafekeeperTimeline, 'identity' | 'cluster'>({
+    client,
+    runtime,
+    type: TIMELINE_RESOURCE,
+    selection,
+    indexes: { identity: timelineIdentity, cluster: (timeline) => [clusterKeyOf(timeline)] },
+  });
+  const registry = new ClusterRegistry();
+  const stop = AbortSignal.any([drain, signal]);
+  const shared = { events, clock: runtime.clock, log: runtime.log };
+
+  const timelineReconciler = new TimelineReconciler({
+    ...shared,
+    timelines: timelines.store,
+    clusterExists: (key) => clusters.store.get(key) !== undefined,
+    clusters: registry,
+    statusWriter: new StatusWriter<SafekeeperTimelineStatus, SafekeeperTimeline>({
+      client,
+      type: TIMELINE_RESOURCE,
+      reflector: timelines,
+      fieldManager: 'safekeeper-operator-timeline',
+    }),
+    random: runtime.random,
+    enqueue: (key) => timelineController.enqueue(key, 'user'),
+    signal: stop,
+  });
+  const clusterReconciler = new ClusterReconciler({
+    ...shared,
+    clusters: clusters.store,
+    timelines: timelines.store,
+    registry,
+    client,
+    statusWriter: new StatusWriter<SafekeeperClusterStatus, SafekeeperCluster>({
+      client,
+      type: CLUSTER_RESOURCE,
+      reflector: clusters,
+      fieldManager: 'safekeeper-operator-cluster',
+    }),
+    http,
+    enqueueTimeline: (key, priority) => timelineController.enqueue(key, priority),
+  });
+  const timelineController: Controller = new Controller({
+    name: 'timeline',
+    runtime,
+    sources: [watches(timelines, (timeline) => [keyOf(timeline)], { when: intentChanged })],
+    reconcile: timelineReconciler.reconcile,
+    workerCount: TIMELINE_WORKERS,
+    reconcileTimeoutMs: TIMELINE_RECONCILE_TIMEOUT_MS,
+  });
+  const clusterController = new Controller({
+    name: 'cluster',
+    runtime,
+    sources: [watches(clusters, (cluster) => [keyOf(cluster)], { when: intentChanged })],
+    reconcile: clusterReconciler.reconcile,
+    workerCount: CLUSTER_WORKERS,
+    reconcileTimeoutMs: CLUSTER_RECONCILE_TIMEOUT_MS,
+  });
+  const synced = Promise.all([clusters.store.waitForSync(), timelines.store.waitForSync()]);
+  void synced.then(() => options.onSynced?.());
+  await Promise.all([
+    clusters.run(stop),
+    timelines.run(stop),
+    // A cluster's first visit wakes its timelines, so theirs must be listed by then.
+    timelines.store.waitForSync().then(() => clusterController.run(drain, signal)),
+    timelineController.run(drain, signal),
+  ]);
+}
+
+function clusterKeyOf({ metadata, spec }: SafekeeperTimeline): string {
+  return objectKey({ namespace: metadata.namespace, name: spec.clusterRef.name });
+}
