@@ -1,10 +1,11 @@
 import { assertNever } from '../base/assert.ts';
 import { quorumSize } from './membership.ts';
-import type { FailedAttempts, Plan } from './plan.ts';
-import type { Reason } from './reasons.ts';
+import type { FailedAttempts, Plan, WaitReason } from './plan.ts';
+import { REASONS, type Reason } from './reasons.ts';
+import { isQuorumLost } from './recovery-intent.ts';
 import type { Members } from './recovery-members.ts';
 import { ATTEMPTS_BEFORE_STALLED } from './recovery-policy.ts';
-import type { Replica } from './replica-state.ts';
+import { isWitness, type Replica } from './replica-state.ts';
 
 /** Something wrong with the resource itself, found before any replica is judged. */
 export type ResourceProblem = Extract<
@@ -52,6 +53,13 @@ interface Verdict {
   readonly message: string;
 }
 
+/** The event of each wait; a failure was announced when it happened. */
+const WAIT_EVENTS: Readonly<Record<WaitReason, Reason | undefined>> = {
+  GracePeriod: 'ReplicaLost',
+  WaitingForWitnesses: 'ReplicaUnreachable',
+  RetryBackoff: undefined,
+};
+
 /** All five conditions, always, in one order (kstatus: Reconciling and Stalled are true when abnormal). */
 export function conditionsOf(outcome: Outcome, context: OutcomeContext): Condition[] {
   const verdict = verdictOf(outcome);
@@ -68,7 +76,7 @@ export function conditionsOf(outcome: Outcome, context: OutcomeContext): Conditi
     context.paused === undefined
       ? { type: 'Paused', status: 'False', reason: 'NotPaused', message: '' }
       : { type: 'Paused', status: 'True', reason: 'Paused', message: context.paused },
-    quorumIntact(outcome, context, message),
+    quorumIntact(context),
   ];
 }
 
@@ -79,6 +87,12 @@ export function eventOf(outcome: Outcome, wasReady: Condition['status'] | undefi
   return { type: event === 'Recovered' || event === 'RecoveryStarted' ? 'Normal' : 'Warning', reason: event, message };
 }
 
+/** The event for pausing and going on. */
+export function pauseEventOf(paused: string | undefined, wasPaused: boolean): OutcomeEvent | undefined {
+  if (paused !== undefined) return wasPaused ? undefined : { type: 'Normal', reason: 'Paused', message: paused };
+  return wasPaused ? { type: 'Normal', reason: 'Resumed', message: REASONS.Resumed } : undefined;
+}
+
 /** One sentence for people: safe, at risk or needs you; why; what to do. */
 export function messageOf(outcome: Outcome): string {
   return verdictOf(outcome).message;
@@ -86,13 +100,12 @@ export function messageOf(outcome: Outcome): string {
 
 /** `2/3`: members with their own history, of all members. */
 export function redundancyOf({ members, replicas }: Pick<OutcomeContext, 'members' | 'replicas'>): string {
-  const present = replicas.filter(({ state }) => state === 'Present').length;
+  const present = replicas.filter(isWitness).length;
   return members === undefined ? `${present}/?` : `${present}/${members.all.length}`;
 }
 
-/** The table of spec "Conditions": one row a case. */
+/** The table of spec/product.md, "Conditions": one case a row. */
 function verdictOf(outcome: Outcome): Verdict {
-  const notReady = (reason: Reason) => ({ status: 'False', reason }) as const;
   switch (outcome.kind) {
     case 'Observing':
       return {
@@ -110,87 +123,70 @@ function verdictOf(outcome: Outcome): Verdict {
         event: 'Recovered',
         message: 'Safe: every member has its replica.',
       };
-    case 'Wait':
-      return {
-        ready: notReady(outcome.ready),
-        reconciling: outcome.stalled === undefined ? outcome.reason : undefined,
-        stalled: outcome.stalled,
-        // The failure itself was announced when it happened.
-        event: outcome.reason === 'RetryBackoff' ? undefined : outcome.ready,
-        message: `${outcome.stalled === undefined ? 'At risk' : 'Needs you'}: ${outcome.message}`,
-      };
+    case 'Wait': {
+      const { ready, reason, stalled, message } = outcome;
+      const event = WAIT_EVENTS[reason];
+      return stalled === undefined ? atRisk(ready, reason, event, message) : needsYou(ready, stalled, event, message);
+    }
     case 'Queued':
-      return {
-        ready: notReady('ReplicaLost'),
-        reconciling: 'Queued',
-        stalled: undefined,
-        event: undefined,
-        message: `At risk: ${outcome.message}`,
-      };
-    case 'Pulling':
-      return {
-        ready: notReady('ReplicaLost'),
-        reconciling: 'Pulling',
-        stalled: undefined,
-        event: 'RecoveryStarted',
-        message: `At risk: ${outcome.message}`,
-      };
     case 'Verifying':
-      return {
-        ready: notReady('ReplicaLost'),
-        reconciling: 'Verifying',
-        stalled: undefined,
-        event: undefined,
-        message: `At risk: ${outcome.message}`,
-      };
+      return atRisk('ReplicaLost', outcome.kind, undefined, outcome.message);
+    case 'Pulling':
+      return atRisk('ReplicaLost', 'Pulling', 'RecoveryStarted', outcome.message);
     case 'Failed': {
-      const keepsFailing = outcome.failed.count >= ATTEMPTS_BEFORE_STALLED;
-      const boundary = outcome.failed.reason === 'DonorAtSegmentBoundary';
-      return {
-        ready: notReady('ReplicaLost'),
-        reconciling: keepsFailing || boundary ? undefined : 'RetryBackoff',
-        stalled: boundary ? 'DonorAtSegmentBoundary' : keepsFailing ? 'RecoveryKeepsFailing' : undefined,
-        event: boundary ? 'DonorAtSegmentBoundary' : 'RecoveryFailed',
-        message: `${keepsFailing || boundary ? 'Needs you' : 'At risk'}: attempt ${outcome.failed.count} failed: ${outcome.failed.message}`,
-      };
+      const { failed } = outcome;
+      const message = `Attempt ${failed.count} failed: ${failed.message}`;
+      if (failed.reason === 'DonorAtSegmentBoundary') {
+        return needsYou('ReplicaLost', failed.reason, failed.reason, message);
+      }
+      return failed.count >= ATTEMPTS_BEFORE_STALLED
+        ? needsYou('ReplicaLost', 'RecoveryKeepsFailing', 'RecoveryFailed', message)
+        : atRisk('ReplicaLost', 'RetryBackoff', 'RecoveryFailed', message);
     }
     case 'Propose':
-      return {
-        ready: notReady('ReplicaLost'),
-        reconciling: undefined,
-        stalled: 'ApprovalNeeded',
-        event: 'RecoveryProposed',
-        message: `Needs you: ${outcome.message}`,
-      };
+      return needsYou('ReplicaLost', 'ApprovalNeeded', 'RecoveryProposed', outcome.message);
     case 'Blocked': {
-      const ready =
-        outcome.reason === 'StormBrake' || outcome.reason === 'RecoveryDisabled' ? 'ReplicaLost' : outcome.reason;
-      return {
-        ready: notReady(ready),
-        reconciling: undefined,
-        stalled: outcome.reason,
-        event: outcome.reason,
-        message: `Needs you: ${outcome.message}`,
-      };
+      const { reason, message } = outcome;
+      const refused = reason === 'StormBrake' || reason === 'RecoveryDisabled';
+      return needsYou(refused ? 'ReplicaLost' : reason, reason, reason, message);
     }
     case 'Problem':
-      return {
-        ready: notReady(outcome.reason),
-        reconciling: undefined,
-        stalled: outcome.reason,
-        event: outcome.reason,
-        message: `Needs you: ${outcome.message}`,
-      };
+      return needsYou(outcome.reason, outcome.reason, outcome.reason, outcome.message);
     default:
       return assertNever(outcome);
   }
 }
 
-function quorumIntact(outcome: Outcome, { members, replicas }: OutcomeContext, message: string): Condition {
-  if (outcome.kind === 'Blocked' && (outcome.reason === 'QuorumLost' || outcome.reason === 'AllReplicasLost')) {
-    return { type: 'QuorumIntact', status: 'False', reason: outcome.reason, message };
+/** The operator is at work or waits for something that comes by itself. */
+function atRisk(ready: Reason, reconciling: Reason, event: Reason | undefined, message: string): Verdict {
+  return {
+    ready: { status: 'False', reason: ready },
+    reconciling,
+    stalled: undefined,
+    event,
+    message: `At risk: ${message}`,
+  };
+}
+
+/** Nothing more happens until a person does something. */
+function needsYou(ready: Reason, stalled: Reason, event: Reason | undefined, message: string): Verdict {
+  return {
+    ready: { status: 'False', reason: ready },
+    reconciling: undefined,
+    stalled,
+    event,
+    message: `Needs you: ${message}`,
+  };
+}
+
+/** Judged by the replicas, because a forced recovery goes on while the quorum is lost. Deleted replicas are no loss. */
+function quorumIntact({ members, replicas }: OutcomeContext): Condition {
+  const deleted = replicas.some(({ state }) => state === 'Deleted');
+  if (members !== undefined && !deleted && isQuorumLost(members, replicas)) {
+    const reason = replicas.every(({ state }) => state === 'Lost') ? 'AllReplicasLost' : 'QuorumLost';
+    return { type: 'QuorumIntact', status: 'False', reason, message: REASONS[reason] };
   }
-  const present = new Set(replicas.filter(({ state }) => state === 'Present').map(({ id }) => id));
+  const present = new Set(replicas.filter(isWitness).map(({ id }) => id));
   const intact = members?.sets.every((set) => set.filter((id) => present.has(id)).length >= quorumSize(set.length));
   return intact === true
     ? { type: 'QuorumIntact', status: 'True', reason: 'QuorumPresent', message: '' }

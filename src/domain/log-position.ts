@@ -10,17 +10,20 @@ export interface LogPosition {
   readonly commitLsn: Lsn;
 }
 
+/** Where a log ends, without votes. */
+export type LogEnd = Pick<LogPosition, 'lastLogTerm' | 'flushLsn'>;
+
+/** Raft's order of logs: the later last term wins, then the longer log. */
+export function compareLogEnds(a: LogEnd, b: LogEnd): number {
+  return compare(a.lastLogTerm, b.lastLogTerm) || compare(a.flushLsn, b.flushLsn);
+}
+
 /**
  * Rule R2's order, by (last_log_term, flush_lsn, term, commit_lsn). The log comes before `term`: an acceptor with a
  * high term but a shorter log only voted late, and copying it could drop acknowledged WAL.
  */
 export function compareLogPositions(a: LogPosition, b: LogPosition): number {
-  return (
-    compare(a.lastLogTerm, b.lastLogTerm) ||
-    compare(a.flushLsn, b.flushLsn) ||
-    compare(a.term, b.term) ||
-    compare(a.commitLsn, b.commitLsn)
-  );
+  return compareLogEnds(a, b) || compare(a.term, b.term) || compare(a.commitLsn, b.commitLsn);
 }
 
 /** The donor among the candidates: the greatest position; of equals the lowest safekeeper id. Undefined when there are none. */

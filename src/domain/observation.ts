@@ -11,6 +11,10 @@ export interface ReplicaStatus extends LogPosition {
   readonly peerHorizonLsn: Lsn;
   /** How the connected computes are being served; several voting or streaming connections may exist for a moment. */
   readonly compute: 'None' | 'Connected' | 'Streaming';
+  /** Bytes. */
+  readonly walSegmentSize: number;
+  /** Where the WAL of a snapshot made now begins; 0 when it would carry none. */
+  readonly horizonLsn: Lsn;
   /** Bytes of a snapshot made now: every segment it must contain. */
   readonly snapshotSizeBytes: number;
 }

@@ -10,7 +10,7 @@ export const REASONS = {
   Idle: 'The operator has nothing to do here.',
   Progressing: 'The operator is not blocked.',
   NotPaused: 'Recovery is not paused.',
-  Recovered: 'A replica was restored and every member has its replica again.',
+  Recovered: 'Every member has its replica again.',
   Resumed: 'Recovery is no longer paused.',
   // On the way.
   ReplicaLost: 'A member answers that it does not have the timeline.',

@@ -1,11 +1,11 @@
 import type { SafekeeperId } from './ids.ts';
-import { compareLogPositions, type LogPosition } from './log-position.ts';
+import { compareLogEnds, type LogEnd } from './log-position.ts';
 import { formatLsn } from './lsn.ts';
 import type { Evidence, Observation, ReplicaStatus, RecordedReplica } from './observation.ts';
 import { chooseDonor, hasWitnessBound, highestTerm, type RecoveryIntent, witnessesOf } from './recovery-intent.ts';
 import { type MemberSources, resolveMembers } from './recovery-members.ts';
 import { judgeReplicas, type Witness } from './replica-state.ts';
-import { maxTerm, type Term } from './term.ts';
+import type { Term } from './term.ts';
 
 /** What rule R11 reads again immediately before acting: the recipient first, then every other member. */
 export interface Recheck {
@@ -22,7 +22,7 @@ export type Confirmation =
       /** Raise the donor to this term before the pull when it is lower. */
       readonly floor: Term;
       /** The least that the copy must hold. */
-      readonly expected: Pick<LogPosition, 'lastLogTerm' | 'flushLsn'>;
+      readonly expected: LogEnd;
     }
   | { readonly kind: 'Discarded'; readonly message: string };
 
@@ -52,9 +52,10 @@ export function confirmIntent(intent: RecoveryIntent, recheck: Recheck): Confirm
   if (gone !== undefined) return discarded(`safekeeper ${gone} is no witness any more`);
   if (!intent.forced && !hasWitnessBound(intent.members, witnesses)) return discarded('too few witnesses are left');
 
-  const floor = maxTerm(intent.floor, highestTerm(replicas));
   const donor = intent.fencing === 'ByTerms' ? fencedDonor(intent, witnesses) : gracedDonor(intent, witnesses);
   if (typeof donor === 'string') return discarded(donor);
+  const floor = highestTerm(replicas);
+  if (floor < intent.floor) return discarded(`no member reports term ${intent.floor} any more`);
   const { lastLogTerm, flushLsn } = donor.status;
   return { kind: 'Confirmed', donor, floor, expected: { lastLogTerm, flushLsn } };
 }
@@ -68,17 +69,17 @@ function fencedDonor(intent: RecoveryIntent, witnesses: readonly Witness[]): Wit
   return donor !== undefined && raised.includes(donor) ? donor : 'the most advanced witness was not raised';
 }
 
-/** By grace: the planned donor still has the newest log and lost nothing of it. */
+/**
+ * By grace: the planned donor still has the newest term in its log and at least the WAL it had, which was as much as
+ * anybody's. A lawful truncation in between discards the plan too: the next one starts from it.
+ */
 function gracedDonor(intent: RecoveryIntent, witnesses: readonly Witness[]): Witness | string {
   const donor = witnesses.find(({ id }) => id === intent.donor);
   if (donor === undefined) return `donor ${intent.donor} is gone`;
   const { lastLogTerm, flushLsn } = donor.status;
   if (witnesses.some(({ status }) => status.lastLogTerm > lastLogTerm))
     return `donor ${intent.donor} no longer has the newest log`;
-  if (
-    lastLogTerm < intent.planned.lastLogTerm ||
-    (lastLogTerm === intent.planned.lastLogTerm && flushLsn < intent.planned.flushLsn)
-  ) {
+  if (lastLogTerm < intent.planned.lastLogTerm || flushLsn < intent.planned.flushLsn) {
     return `donor ${intent.donor} lost WAL`;
   }
   return donor;
@@ -95,11 +96,8 @@ export function verifyReplica(
 ): string | undefined {
   const { floor, expected } = confirmed;
   if (replica.term < floor) return `its term is ${replica.term}, below ${floor}`;
-  const reaches = (position: Pick<LogPosition, 'lastLogTerm' | 'flushLsn'>) =>
-    compareLogPositions(replica, { ...replica, ...position }) >= 0;
-  if (reaches(expected)) return undefined;
-  if (donorNow !== undefined && reaches({ lastLogTerm: donorNow.lastLogTerm, flushLsn: donorNow.flushLsn }))
-    return undefined;
+  if (replica.lastLogTerm >= expected.lastLogTerm && replica.flushLsn >= expected.flushLsn) return undefined;
+  if (donorNow !== undefined && compareLogEnds(replica, donorNow) >= 0) return undefined;
   return (
     `its log ends at ${formatLsn(replica.flushLsn)} in term ${replica.lastLogTerm}, ` +
     `before ${formatLsn(expected.flushLsn)} in term ${expected.lastLogTerm}`

@@ -1,11 +1,11 @@
 import type { SafekeeperId } from './ids.ts';
-import { type LogPosition, mostAdvanced } from './log-position.ts';
-import type { Lsn } from './lsn.ts';
+import { type LogEnd, mostAdvanced } from './log-position.ts';
+import { INVALID_LSN, type Lsn, maxLsn } from './lsn.ts';
 import { type Generation, type Membership, quorumSize, witnessBound } from './membership.ts';
 import type { Members } from './recovery-members.ts';
 import type { RecoveryPolicy } from './recovery-policy.ts';
 import { isWitness, type Replica, type Witness } from './replica-state.ts';
-import { INITIAL_TERM, maxTerm, type Term, term } from './term.ts';
+import { INITIAL_TERM, maxTerm, type Term, termAbove } from './term.ts';
 
 /** How far above every known term a fence by terms goes: no campaign under way can be higher (rule R4). */
 const FENCE_TERM_DISTANCE = 1024n;
@@ -24,7 +24,7 @@ export interface RecoveryIntent {
   /** Who has to stay a witness until the pull. */
   readonly witnesses: readonly SafekeeperId[];
   /** Where the donor's log stood: the least that the copy must hold. */
-  readonly planned: Pick<LogPosition, 'lastLogTerm' | 'flushLsn'>;
+  readonly planned: LogEnd;
   readonly snapshotSizeBytes: number;
   /** A person accepted the loss of WAL (rule R5). */
   readonly forced: boolean;
@@ -48,14 +48,18 @@ export function hasWitnessBound(members: Members, witnesses: readonly Replica[])
   return members.sets.every((set) => countIn(set, witnesses) >= witnessBound(set.length));
 }
 
-/** Rule R5: no answer that is still missing could make the bound hold, or a majority is gone. */
+/**
+ * Rule R5: a majority is gone, or no answer that is still missing could make the bound hold. The first set decides: of
+ * a pending change nothing can be lost that the members of before do not have (rule R10).
+ */
 export function isQuorumLost(members: Members, replicas: readonly Replica[]): boolean {
   const gone = replicas.filter(({ state }) => state === 'Lost' || state === 'Hollow');
   const possible = replicas.filter(
     ({ state }) => state === 'Present' || state === 'Unreachable' || state === 'Unknown',
   );
-  return members.sets.some(
-    (set) => countIn(set, gone) >= quorumSize(set.length) || countIn(set, possible) < witnessBound(set.length),
+  const [current = []] = members.sets;
+  return (
+    countIn(current, gone) >= quorumSize(current.length) || countIn(current, possible) < witnessBound(current.length)
   );
 }
 
@@ -67,7 +71,7 @@ export function highestTerm(replicas: readonly Replica[]): Term {
 /** The floor F of rules R3 and R4. */
 export function termFloor(replicas: readonly Replica[], fencing: Fencing): Term {
   const highest = highestTerm(replicas);
-  return fencing === 'ByTerms' ? term(highest + FENCE_TERM_DISTANCE) : highest;
+  return fencing === 'ByTerms' ? termAbove(highest, FENCE_TERM_DISTANCE) : highest;
 }
 
 export function witnessesOf(replicas: readonly Replica[]): Witness[] {
@@ -76,10 +80,7 @@ export function witnessesOf(replicas: readonly Replica[]): Witness[] {
 
 /** The furthest commit position that anybody reported. */
 export function highestCommitLsn(replicas: readonly Replica[]): Lsn {
-  return replicas.reduce<Lsn>((highest, { status }) => {
-    const known = status?.commitLsn ?? (0n as Lsn);
-    return known > highest ? known : highest;
-  }, 0n as Lsn);
+  return replicas.reduce<Lsn>((highest, { status }) => maxLsn(highest, status?.commitLsn ?? INVALID_LSN), INVALID_LSN);
 }
 
 /** The configuration to send with the pull; nothing when the timeline has none (rule R10). */

@@ -1,6 +1,6 @@
 import type { SafekeeperId } from './ids.ts';
 import { type Membership, NO_MEMBERSHIP } from './membership.ts';
-import type { Observation, ReplicaStatus } from './observation.ts';
+import type { Observation } from './observation.ts';
 
 /** Where the members may be known from when the replicas themselves have no configuration (generation 0). */
 export interface MemberSources {
@@ -10,7 +10,7 @@ export interface MemberSources {
   readonly cluster: readonly SafekeeperId[];
 }
 
-/** The set M of safety.md; `sets` has two entries in a joint configuration, and every bound must hold in each. */
+/** The set M of safety.md; `sets` has a second entry, the new members, in a joint configuration; every bound must hold in each. */
 export interface Members {
   readonly all: readonly SafekeeperId[];
   readonly sets: readonly (readonly SafekeeperId[])[];
@@ -27,13 +27,15 @@ export type MemberResolution =
 
 /** Rule R10: the configuration of the highest generation binds; without one the custom resource says; never a guess. */
 export function resolveMembers(observation: Observation, sources: MemberSources): MemberResolution {
-  const statuses = [...observation.values()].flatMap(({ answer }) => (answer.kind === 'Status' ? [answer.status] : []));
-  const generation = Math.max(0, ...statuses.map((status) => status.membership.generation));
-  return generation === 0 ? fromSources(sources) : fromGeneration(statuses, generation, sources);
+  const answered = [...observation.values()]
+    .flatMap(({ id, answer }) => (answer.kind === 'Status' ? [{ id, membership: answer.status.membership }] : []))
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
+  const generation = Math.max(0, ...answered.map(({ membership }) => membership.generation));
+  return generation === 0 ? fromSources(sources) : fromGeneration(answered, generation, sources);
 }
 
 function fromSources({ declared, cluster }: MemberSources): MemberResolution {
-  if (declared !== undefined) return { kind: 'Members', members: plainMembers(declared) };
+  if (declared !== undefined && declared.length > 0) return { kind: 'Members', members: plainMembers(declared) };
   if (cluster.length === 3) return { kind: 'Members', members: plainMembers(cluster) };
   return {
     kind: 'MembersUnknown',
@@ -44,15 +46,22 @@ function fromSources({ declared, cluster }: MemberSources): MemberResolution {
 }
 
 function fromGeneration(
-  statuses: readonly ReplicaStatus[],
+  answered: readonly { readonly id: SafekeeperId; readonly membership: Membership }[],
   generation: number,
   sources: MemberSources,
 ): MemberResolution {
-  const newest = statuses.filter((status) => status.membership.generation === generation);
+  const newest = answered.filter(({ membership }) => membership.generation === generation);
   const membership = newest[0]?.membership ?? NO_MEMBERSHIP;
   const sets = setsOf(membership);
-  const members: Members = { all: unique(sets.flat()), sets, membership };
-  if (newest.some((status) => setKey(setsOf(status.membership)) !== setKey(sets))) {
+  const all = unique(sets.flat());
+  const members: Members = { all, sets, membership };
+  if (sets.some((set) => set.length === 0)) {
+    return {
+      kind: 'MembersUnknown',
+      message: `Generation ${generation} of the timeline's configuration names no members.`,
+    };
+  }
+  if (newest.some((replica) => setKey(setsOf(replica.membership)) !== setKey(sets))) {
     return { kind: 'GenerationConflict', message: `Replicas of generation ${generation} disagree on the members.` };
   }
   if (sources.declared !== undefined && setKey([sources.declared]) !== setKey([members.all])) {
@@ -63,7 +72,8 @@ function fromGeneration(
         `is ${format(members.all)}, which binds: correct or remove spec.members.`,
     };
   }
-  const behind = statuses.find((status) => status.membership.generation !== generation);
+  // Whoever left the timeline may keep an older configuration for good.
+  const behind = answered.find(({ id, membership }) => membership.generation !== generation && all.includes(id));
   return behind === undefined
     ? { kind: 'Members', members }
     : {

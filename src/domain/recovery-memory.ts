@@ -1,13 +1,12 @@
 import type { SafekeeperId } from './ids.ts';
-import { compareLogPositions, type LogPosition } from './log-position.ts';
-import type { Observation } from './observation.ts';
+import { compareLogEnds, type LogPosition } from './log-position.ts';
+import type { Answer, Observation } from './observation.ts';
 
 /** Two rounds of reads further apart than this show whether a witness loses ground (rule R4, by grace). */
 export const ROUND_DISTANCE_MS = 5_000;
 /** A compute's connection timeout is 10 s; below this a grace period would not outlast it (rule R4). */
 export const GRACE_PERIOD_MIN_MS = 15_000;
 const ROUND_SPACING_MS = 1_000;
-const ROUNDS_MAX = 8;
 
 /** Where every replica that answered stood in one round. */
 interface Round {
@@ -20,9 +19,9 @@ interface Round {
  * whole grace period again (rules R19, R20).
  */
 export interface RecoveryMemory {
-  /** Since when (monotonic ms) each safekeeper has been giving the same kind of answer. */
-  readonly since: ReadonlyMap<SafekeeperId, { readonly kind: string; readonly sinceMs: number }>;
-  /** Oldest first, at most one per second, bounded. */
+  /** Since when (monotonic ms) each safekeeper has been giving the same answer, as `answerKey` sees it. */
+  readonly since: ReadonlyMap<SafekeeperId, { readonly key: string; readonly sinceMs: number }>;
+  /** Oldest first, at least a second apart, only one of them further back than `ROUND_DISTANCE_MS`: never more than 7. */
   readonly rounds: readonly Round[];
 }
 
@@ -30,21 +29,27 @@ export const EMPTY_MEMORY: RecoveryMemory = { since: new Map(), rounds: [] };
 
 /** Adds one round of reads. */
 export function remember(memory: RecoveryMemory, observation: Observation, nowMs: number): RecoveryMemory {
-  const since = new Map<SafekeeperId, { kind: string; sinceMs: number }>();
+  const since = new Map<SafekeeperId, { key: string; sinceMs: number }>();
   const positions = new Map<SafekeeperId, LogPosition>();
   for (const { id, answer } of observation.values()) {
     const before = memory.since.get(id);
-    const kind = answer.kind === 'Unknown' ? 'Unreachable' : answer.kind;
-    since.set(id, before?.kind === kind ? before : { kind, sinceMs: nowMs });
+    const key = answerKey(answer);
+    since.set(id, before?.key === key ? before : { key, sinceMs: nowMs });
     if (answer.kind === 'Status') positions.set(id, answer.status);
   }
   return { since, rounds: keepRounds([...memory.rounds, { atMs: nowMs, positions }], nowMs) };
 }
 
-/** For how long the safekeeper has answered as it did in the last round; 0 when it was never read. */
-export function sameAnswerForMs(memory: RecoveryMemory, id: SafekeeperId, nowMs: number): number {
+/** For how long the safekeeper has answered without interruption as it does in `observation`; 0 when that is not remembered. */
+export function sameAnswerForMs(
+  memory: RecoveryMemory,
+  observation: Observation,
+  id: SafekeeperId,
+  nowMs: number,
+): number {
   const entry = memory.since.get(id);
-  return entry === undefined ? 0 : nowMs - entry.sinceMs;
+  const answer = observation.get(id)?.answer;
+  return entry === undefined || answer === undefined || entry.key !== answerKey(answer) ? 0 : nowMs - entry.sinceMs;
 }
 
 /** Whether an earlier round, far enough back, exists and `now` is behind it nowhere. */
@@ -58,12 +63,7 @@ export function groundHeld(
   for (const [id, position] of now) {
     const before = earlier.positions.get(id);
     if (before === undefined) return 'TooEarly';
-    if (
-      position.term < before.term ||
-      compareLogPositions(position, { ...before, term: position.term, commitLsn: position.commitLsn }) < 0
-    ) {
-      return 'LostGround';
-    }
+    if (position.term < before.term || compareLogEnds(position, before) < 0) return 'LostGround';
   }
   return 'Held';
 }
@@ -76,5 +76,11 @@ function keepRounds(rounds: readonly Round[], nowMs: number): Round[] {
     const last = kept.at(-1);
     if (last === undefined || round.atMs - last.atMs >= ROUND_SPACING_MS) kept.push(round);
   }
-  return kept.slice(0, ROUNDS_MAX);
+  return kept;
+}
+
+/** A safekeeper that cannot be understood is as silent as one that does not answer; a new generation is a new answer. */
+function answerKey(answer: Answer): string {
+  if (answer.kind === 'Status') return `Status of generation ${answer.status.membership.generation}`;
+  return answer.kind === 'Unknown' ? 'Unreachable' : answer.kind;
 }

@@ -1,6 +1,6 @@
 import { blocked, type Plan, type PlanInput } from './plan.ts';
 import { makeProposal } from './proposal.ts';
-import { isQuorumLost, makeIntent, witnessesOf } from './recovery-intent.ts';
+import { hasWitnessBound, isQuorumLost, makeIntent, witnessesOf } from './recovery-intent.ts';
 import { type Members, resolveMembers } from './recovery-members.ts';
 import { sameAnswerForMs } from './recovery-memory.ts';
 import {
@@ -13,7 +13,7 @@ import {
   unsettledGround,
   waitForWitnesses,
 } from './recovery-rules.ts';
-import { judgeReplicas, type Replica, type ReplicaStateKind } from './replica-state.ts';
+import { isWitness, judgeReplicas, type Replica, type ReplicaStateKind } from './replica-state.ts';
 
 export interface Planned {
   readonly plan: Plan;
@@ -31,14 +31,14 @@ export function planRecovery(input: PlanInput): Planned {
   const { members } = resolution;
   const replicas = judgeReplicas(members.all, input.observation, input.recorded, input.evidence);
   if (resolution.kind === 'GenerationsDiffer') {
-    return { plan: planDifferingGenerations(input, members, replicas, resolution.message), members, replicas };
+    return { plan: planPendingMembership(input, members, replicas, resolution.message), members, replicas };
   }
   return { plan: planFor(input, members, replicas), members, replicas };
 }
 
 function planFor(input: PlanInput, members: Members, replicas: readonly Replica[]): Plan {
   const inState = (state: ReplicaStateKind) => replicas.filter((replica) => replica.state === state);
-  if (replicas.every(({ state }) => state === 'Present')) return { kind: 'Settled' };
+  if (replicas.every(isWitness)) return { kind: 'Settled' };
   const [deleted] = inState('Deleted');
   if (deleted !== undefined) {
     return blocked(
@@ -47,37 +47,48 @@ function planFor(input: PlanInput, members: Members, replicas: readonly Replica[
     );
   }
   if (isQuorumLost(members, replicas)) return planQuorumLost(input, members, replicas);
-  const [lost] = inState('Lost');
-  if (lost !== undefined) return planLost(input, members, replicas, lost);
-  return planUnusable(replicas) ?? planUnreachable(input, members, replicas);
+  if (members.sets.length > 1 && !hasWitnessBound(members, witnessesOf(replicas))) {
+    return planPendingMembership(
+      input,
+      members,
+      replicas,
+      'A membership change is pending and too few members answer with their own history.',
+    );
+  }
+  // What stands in the way of one must not keep the others from being restored.
+  const plans = inState('Lost').map((lost) => planLost(input, members, replicas, lost));
+  const act =
+    plans.find(({ kind }) => kind === 'Pull') ?? plans.find(({ kind }) => kind === 'Inspect' || kind === 'Propose');
+  return act ?? plans[0] ?? planUnusable(replicas) ?? planUnreachable(input, members, replicas);
 }
 
 /** One replica is lost and enough others may be there: every rule between here and a pull, in the order people need to hear of them. */
 function planLost(input: PlanInput, members: Members, replicas: readonly Replica[], lost: Replica): Plan {
-  const witnesses = witnessesOf(replicas);
-  return (
-    waitForWitnesses(input, members, replicas, 'ReplicaLost') ??
-    grace(input, lost) ??
-    refusal(input, lost) ??
-    inspection(input, replicas, lost) ??
-    noRoom(input, witnesses, lost) ??
-    backoff(input) ??
-    unsettledGround(input, witnesses) ??
-    propose(input, members, replicas, lost)
-  );
-}
-
-function propose(input: PlanInput, members: Members, replicas: readonly Replica[], lost: Replica): Plan {
+  const obstacle = waitForWitnesses(input, members, replicas, 'ReplicaLost') ?? obstacleTo(input, replicas, lost);
+  if (obstacle !== undefined) return obstacle;
   const intent = makeIntent(input.policy, members, replicas, lost.id, false);
   if (intent === undefined) return blocked('QuorumLost', 'No member is left to copy from.');
-  if (input.policy.mode === 'Automatic') return { kind: 'Pull', intent, approvedBy: undefined };
+  const pull = (approvedBy: string | undefined): Plan =>
+    unsettledGround(input, witnessesOf(replicas)) ?? { kind: 'Pull', intent, approvedBy };
+  if (input.policy.mode === 'Automatic') return pull(undefined);
   const proposal = makeProposal(intent, replicas);
-  if (input.decisions.approved === proposal.id) return { kind: 'Pull', intent, approvedBy: proposal.id };
+  if (input.decisions.approved === proposal.id) return pull(proposal.id);
   return {
     kind: 'Propose',
     proposal,
     message: `Restore safekeeper ${proposal.recipient} from safekeeper ${proposal.donor}? Approve with the annotation safekeeper.dev/approve: "${proposal.id}".`,
   };
+}
+
+/** What binds every pull, a forced one too; what costs the safekeepers something comes last. */
+function obstacleTo(input: PlanInput, replicas: readonly Replica[], lost: Replica): Plan | undefined {
+  return (
+    grace(input, lost) ??
+    refusal(input, lost) ??
+    backoff(input) ??
+    inspection(input, replicas, lost) ??
+    noRoom(input, witnessesOf(replicas), lost)
+  );
 }
 
 /** Rule R5: never by itself. A person may accept the loss; every other rule still binds. */
@@ -98,14 +109,9 @@ function planQuorumLost(input: PlanInput, members: Members, replicas: readonly R
   }
   const proposal = makeProposal(intent, replicas);
   if (input.decisions.forced === proposal.id) {
-    const witnesses = witnessesOf(replicas);
     return (
-      grace(input, lost) ??
-      refusal(input, lost) ??
-      inspection(input, replicas, lost) ??
-      noRoom(input, witnesses, lost) ??
-      backoff(input) ??
-      unsettledGround(input, witnesses) ?? { kind: 'Pull', intent, approvedBy: proposal.id }
+      obstacleTo(input, replicas, lost) ??
+      unsettledGround(input, witnessesOf(replicas)) ?? { kind: 'Pull', intent, approvedBy: proposal.id }
     );
   }
   return {
@@ -118,9 +124,16 @@ function planQuorumLost(input: PlanInput, members: Members, replicas: readonly R
   };
 }
 
-/** Replicas that are there but cannot be used, when nothing else is lost. */
+/** Replicas that are there but cannot be used, when nothing else is lost: first those that endanger commits (rule R9). */
 function planUnusable(replicas: readonly Replica[]): Plan | undefined {
   const first = (state: ReplicaStateKind) => replicas.find((replica) => replica.state === state);
+  const hollow = first('Hollow');
+  if (hollow !== undefined) {
+    return blocked(
+      'ReplicaHollow',
+      `Safekeeper ${hollow.id}: ${hollow.message}; it votes without its history, which endangers commits: stop it and run restore --replace-hollow, and use membership generations so that computes cannot create timelines.`,
+    );
+  }
   const corrupt = first('Corrupt');
   if (corrupt !== undefined) {
     return blocked(
@@ -133,13 +146,6 @@ function planUnusable(replicas: readonly Replica[]): Plan | undefined {
     return blocked(
       'ReplicaDamaged',
       `Safekeeper ${damaged.id}: ${damaged.message}; it is no donor and no witness: move the directory away and restart the safekeeper to have it restored.`,
-    );
-  }
-  const hollow = first('Hollow');
-  if (hollow !== undefined) {
-    return blocked(
-      'ReplicaHollow',
-      `Safekeeper ${hollow.id}: ${hollow.message}; it votes without its history, which endangers commits: stop it and run restore --replace-hollow, and use membership generations so that computes cannot create timelines.`,
     );
   }
   return undefined;
@@ -157,29 +163,27 @@ function planUnreachable(input: PlanInput, members: Members, replicas: readonly 
     ready: 'ReplicaUnreachable',
     stalled: undefined,
     untilMs: input.nowMs + RECHECK_MS,
-    message: `Nothing is known to be lost, but redundancy is unknown: ${silent.join('; ')} does not answer.`,
+    message: `Nothing is known to be lost, but redundancy is unknown without an answer of ${silent.join(' and ')}.`,
   };
 }
 
-/** Rule R10: wait for the configuration change to arrive everywhere, then say that it does not. */
-function planDifferingGenerations(
+/** Rule R10: wait for the membership change to arrive, and say so when nothing has moved for too long. */
+function planPendingMembership(
   input: PlanInput,
   members: Members,
   replicas: readonly Replica[],
   message: string,
 ): Plan {
-  const differ = replicas.filter(
-    ({ status }) => status !== undefined && status.membership.generation !== members.membership.generation,
+  const unchangedForMs = Math.min(
+    ...members.all.map((id) => sameAnswerForMs(input.memory, input.observation, id, input.nowMs)),
   );
-  const forMs = Math.min(...differ.map(({ id }) => sameAnswerForMs(input.memory, id, input.nowMs)));
-  if (forMs >= input.policy.unknownTimeoutMs) {
+  if (unchangedForMs >= input.policy.unknownTimeoutMs) {
     return blocked('GenerationConflict', `${message} Finish or repeat the membership change.`);
   }
-  const ready = replicas.some(({ state }) => state === 'Lost') ? 'ReplicaLost' : 'ReplicaUnreachable';
   return {
     kind: 'Wait',
     reason: 'WaitingForWitnesses',
-    ready,
+    ready: replicas.some(({ state }) => state === 'Lost') ? 'ReplicaLost' : 'ReplicaUnreachable',
     stalled: undefined,
     untilMs: input.nowMs + RECHECK_MS,
     message,

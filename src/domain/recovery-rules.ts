@@ -1,7 +1,7 @@
 import { blocked, type Plan, type PlanInput, wait } from './plan.ts';
 import { chooseDonor, chooseFencing, hasWitnessBound, witnessesOf } from './recovery-intent.ts';
 import type { Members } from './recovery-members.ts';
-import { groundHeld, ROUND_DISTANCE_MS, sameAnswerForMs } from './recovery-memory.ts';
+import { GRACE_PERIOD_MIN_MS, groundHeld, ROUND_DISTANCE_MS, sameAnswerForMs } from './recovery-memory.ts';
 import { ATTEMPTS_BEFORE_STALLED } from './recovery-policy.ts';
 import type { Replica, Witness } from './replica-state.ts';
 
@@ -21,27 +21,27 @@ export function waitForWitnesses(
 ): Plan | undefined {
   const silent = replicas.filter(({ state }) => state === 'Unreachable' || state === 'Unknown');
   const bound = hasWitnessBound(members, witnessesOf(replicas));
-  const patience =
-    input.policy.unknownTimeoutMs -
-    Math.max(0, ...silent.map(({ id }) => sameAnswerForMs(input.memory, id, input.nowMs)));
-  if (bound && (silent.length === 0 || input.policy.witnesses === 'Quorum' || patience <= 0)) return undefined;
+  const timedOut = silent.every(
+    ({ id }) => sameAnswerForMs(input.memory, input.observation, id, input.nowMs) >= input.policy.unknownTimeoutMs,
+  );
+  if (bound && (timedOut || input.policy.witnesses === 'Quorum')) return undefined;
   const who = silent.map(({ id, message }) => `safekeeper ${id} does not answer (${message})`).join('; ');
-  const exhausted = !bound && patience <= 0;
   return {
     kind: 'Wait',
     reason: 'WaitingForWitnesses',
     ready,
-    stalled: exhausted ? 'ReplicaUnreachable' : undefined,
+    stalled: timedOut ? 'ReplicaUnreachable' : undefined,
     untilMs: input.nowMs + RECHECK_MS,
-    message: exhausted
+    message: timedOut
       ? `Too few members answer to restore anything safely: ${who}; bring them back.`
       : `Waiting for every member: ${who}.`,
   };
 }
 
 /** Rule R19: lost for the whole grace period without interruption. */
-export function grace({ policy, memory, nowMs }: PlanInput, lost: Replica): Plan | undefined {
-  const remainingMs = policy.gracePeriodMs - sameAnswerForMs(memory, lost.id, nowMs);
+export function grace({ policy, memory, observation, nowMs }: PlanInput, lost: Replica): Plan | undefined {
+  const gracePeriodMs = Math.max(policy.gracePeriodMs, GRACE_PERIOD_MIN_MS);
+  const remainingMs = gracePeriodMs - sameAnswerForMs(memory, observation, lost.id, nowMs);
   if (remainingMs <= 0) return undefined;
   return wait(
     'GracePeriod',
@@ -50,7 +50,7 @@ export function grace({ policy, memory, nowMs }: PlanInput, lost: Replica): Plan
   );
 }
 
-/** What a person or the whole cluster's state forbids. */
+/** What a person, the storage controller (rule R17) or the whole cluster's state (rule R20) forbids. */
 export function refusal(input: PlanInput, lost: Replica): Plan | undefined {
   if (input.policy.mode === 'Disabled') {
     return blocked(
@@ -83,6 +83,7 @@ export function inspection(input: PlanInput, replicas: readonly Replica[], lost:
   return disks.length > 0 || !input.evidence.rooms.has(lost.id) ? { kind: 'Inspect', disks, room: lost.id } : undefined;
 }
 
+/** Rule R16: a pull that fills the disk stops the healthy timelines there. */
 export function noRoom(input: PlanInput, witnesses: readonly Witness[], lost: Replica): Plan | undefined {
   const room = input.evidence.rooms.get(lost.id);
   const donor = chooseDonor(witnesses);
@@ -96,6 +97,7 @@ export function noRoom(input: PlanInput, witnesses: readonly Witness[], lost: Re
   );
 }
 
+/** After a failed attempt the next one waits. */
 export function backoff({ failed, nowMs }: PlanInput): Plan | undefined {
   if (failed === undefined || failed.nextAttemptAtMs <= nowMs) return undefined;
   const message = `Attempt ${failed.count} failed: ${failed.message}`;

@@ -76,6 +76,20 @@ function judge(
   }
 }
 
+/**
+ * Who only may look hollow because WAL moved on between the reads: a peer that was read later knows of more. Read them
+ * once more before they are judged, or a busy timeline raises false alarms.
+ */
+export function readTooEarly(observation: Observation): SafekeeperId[] {
+  const readings = [...observation.values()];
+  return readings.flatMap(({ id, startedMs, answer }) => {
+    if (answer.kind !== 'Status') return [];
+    const later = readings.filter((peer) => peer.id !== id && peer.finishedMs > startedMs);
+    const statuses = later.flatMap((peer) => (peer.answer.kind === 'Status' ? [peer.answer.status] : []));
+    return hollowness(answer.status, statuses) === undefined ? [] : [id];
+  });
+}
+
 /** Rule R8: the timeline was created anew, without the WAL that others know it had. */
 function hollowness(status: ReplicaStatus, peers: readonly ReplicaStatus[]): string | undefined {
   const horizon = peers.find((peer) => peer.peerHorizonLsn > status.flushLsn);

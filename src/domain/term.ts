@@ -33,6 +33,11 @@ export function lastLogTerm(history: TermHistory, flushLsn: Lsn): Term {
   return last;
 }
 
+/** The term `distance` above, or the highest there is: a remote safekeeper may report any term. */
+export function termAbove(value: Term, distance: bigint): Term {
+  return value > U64_MAX - distance ? term(U64_MAX) : term(value + distance);
+}
+
 export function maxTerm(a: Term, b: Term): Term {
   return a >= b ? a : b;
 }
