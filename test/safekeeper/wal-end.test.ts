@@ -141,10 +141,10 @@ function recordsOf(name: string): RecordedRecord[] {
   });
 }
 
-/** Every 500th, and some of the first and last on a page. */
+/** Some from all over, and some of the first and last on a page. */
 function sample(records: readonly RecordedRecord[]): RecordedRecord[] {
   const atBoundary = records.filter(({ start }) => start % 8192n <= 40n || start % 8192n >= 8192n - 16n);
-  return [...records.filter((_, index) => index % 500 === 0), ...atBoundary.filter((_, index) => index % 20 === 0)];
+  return [...records.filter((_, index) => index % 1_000 === 0), ...atBoundary.filter((_, index) => index % 40 === 0)];
 }
 
 function apply(files: WalFiles, [kind, name, ...args]: Operation): void {
