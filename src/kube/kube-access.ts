@@ -69,7 +69,9 @@ class CachedAccess implements AccessSource {
   }
 
   async refresh(refused: KubeAccess): Promise<KubeAccess> {
-    if (this.access !== undefined && (await this.access) !== refused) return await this.access;
+    const known = this.access;
+    const isRefused = known !== undefined && (await known) === refused;
+    if (!isRefused || this.access !== known) return await this.current();
     this.config = undefined;
     return await this.read();
   }

@@ -113,8 +113,9 @@ export class Store<T extends KubeObject, IndexName extends string = string> {
   }
 
   /**
-   * Puts in what the API server answered to our own write, without telling anybody. Only a newer version of an
-   * object that is still here: a deletion may have been seen before the answer was.
+   * Puts in what the API server answered to our own write: the next decision must not be made on what was before.
+   * Only a newer version of an object that is still here: a deletion may have been seen before the answer was.
+   * Handlers are told now, for the answer may hold somebody else's change too, and not again by the watch.
    */
   putOwnWrite(object: T): void {
     const key = keyOf(object);
@@ -123,6 +124,7 @@ export class Store<T extends KubeObject, IndexName extends string = string> {
     if (!isNewer(object, previous.metadata.resourceVersion)) return;
     this.set(key, object, previous);
     this.ahead.add(key);
+    this.notify({ kind: 'Updated', object, previous, listed: false });
   }
 
   private isStale(key: ObjectKey, stored: T, incoming: T): boolean {

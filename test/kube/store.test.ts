@@ -58,9 +58,9 @@ describe('own writes', () => {
     store.replace([widget('a', '1')], '12');
     store.replace([], '14');
     expect(store.get(KEY_A)?.spec?.color).toBe('blue');
-    expect(kinds()).toEqual(['Added']);
+    expect(kinds()).toEqual(['Added', 'Updated']);
     store.replace([], '20');
-    expect([store.size, kinds()]).toEqual([0, ['Added', 'Deleted']]);
+    expect([store.size, kinds()]).toEqual([0, ['Added', 'Updated', 'Deleted']]);
   });
 
   test('do not bring back what was deleted, replace what was recreated, or go back in time', () => {
@@ -80,7 +80,7 @@ describe('own writes', () => {
     store.put(widget('a', '99'), false);
     store.putOwnWrite(widget('a', '100', 'blue'));
     store.put(widget('a', '99'), false);
-    expect([store.get(KEY_A)?.spec?.color, kinds()]).toEqual(['blue', ['Added']]);
+    expect([store.get(KEY_A)?.spec?.color, kinds()]).toEqual(['blue', ['Added', 'Updated']]);
   });
 
   test('do not hold back versions that count anew after a restored backup', () => {

@@ -43,14 +43,13 @@ export class ReflectorRig implements AsyncDisposable {
   }
 
   async until(what: string, condition: () => boolean): Promise<void> {
-    await eventually(what, () => {
+    while (!condition()) {
+      await eventually(what, () => condition() || this.clock.pendingSleepsMs().length > 0);
       const [pauseMs] = this.clock.pendingSleepsMs();
-      if (pauseMs !== undefined) {
-        this.pausesMs.push(pauseMs);
-        void this.clock.advance(pauseMs);
-      }
-      return condition();
-    });
+      if (pauseMs === undefined) continue;
+      this.pausesMs.push(pauseMs);
+      await this.clock.advance(pauseMs);
+    }
   }
 
   async restarts(): Promise<Record<string, number>> {
