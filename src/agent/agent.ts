@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
+import { limits } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
 import type { DiskUsageProbe } from '../disk/disk-usage.ts';
 import type { FileSystem } from '../disk/file-system.ts';
@@ -30,6 +31,8 @@ export interface AgentOptions {
   /** Letters and digits, different at each call. */
   readonly random: () => string;
   readonly log: Logger;
+  /** Longest standstill of a snapshot or a pull; `limits.snapshotStallTimeoutMs` unless given. */
+  readonly stallTimeoutMs?: number;
   /** For tests that need a snapshot to be under way. */
   readonly afterSnapshotList?: DonateOptions['afterList'];
 }
@@ -66,6 +69,7 @@ async function startLocked(options: AgentOptions, lock: AsyncDisposable, signal:
   const { files, dataDirectory, clock, random, log } = options;
   const safekeeperId = await readSafekeeperId(files, dataDirectory, options.safekeeperId);
   const timelines = await TimelineMap.open({ files, dataDirectory, safekeeperId, clock, random, log }, signal);
+  const stallTimeoutMs = options.stallTimeoutMs ?? limits.snapshotStallTimeoutMs;
   let listenAddress = '';
   const router = createRoutes({
     safekeeperId,
@@ -76,10 +80,11 @@ async function startLocked(options: AgentOptions, lock: AsyncDisposable, signal:
     diskUsage: options.diskUsage,
     http: options.http,
     clock,
+    stallTimeoutMs,
     afterSnapshotList: options.afterSnapshotList,
     listenAddress: () => listenAddress,
   });
-  const dispatcher = createDispatcher({ router, log, newRequestId: random });
+  const dispatcher = createDispatcher({ router, log, newRequestId: random, stallTimeoutMs });
   const server = await listenOrExplain(dispatcher, options);
   listenAddress = `${server.host}:${server.port}`;
   const close = async (graceMs: number) => {

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { startDeadline } from '../base/deadline.ts';
-import { limits } from '../base/limits.ts';
 import { stringifyLosslessJson } from '../http/json.ts';
 
 /** What a handler answers. A `stream` has status 200 and a chunked body; the iteration throws to break it off. */
@@ -23,13 +22,15 @@ export function errorAnswer(status: number, message: string): Answer {
 export const NOT_FOUND: Answer = { kind: 'text', status: 404, text: 'Not Found' };
 
 /**
- * Sends the answer. A stream that fails, stalls or whose signal aborts is broken off by closing the connection without
- * the terminating chunk, never ended short; what was written before reaches the client first. Rejects with its failure.
+ * Sends the answer. A stream that fails, stands still for `stallTimeoutMs` (also because the client takes nothing) or whose
+ * signal aborts is broken off by closing the connection without the terminating chunk, never ended short. What a failing
+ * stream gave before reaches the client first. Rejects with the failure.
  */
 export async function sendAnswer(
   request: IncomingMessage,
   response: ServerResponse,
   answer: Answer,
+  stallTimeoutMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   switch (answer.kind) {
@@ -43,7 +44,7 @@ export async function sendAnswer(
         const body = { msg: 'this answer is streamed in chunks: ask with HTTP/1.1' };
         return sendWhole(response, 505, 'application/json', stringifyLosslessJson(body));
       }
-      return await sendStream(response, answer.open, signal);
+      return await sendStream(response, answer.open, stallTimeoutMs, signal);
   }
 }
 
@@ -55,20 +56,21 @@ function sendWhole(response: ServerResponse, status: number, contentType: string
 async function sendStream(
   response: ServerResponse,
   open: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
+  stallTimeoutMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  using stall = startDeadline(limits.snapshotStallTimeoutMs, 'the client to take a chunk', signal);
+  using stall = startDeadline(stallTimeoutMs, 'the next chunk of the answer', signal);
   response.writeHead(200, { 'content-type': 'application/octet-stream', 'transfer-encoding': 'chunked' });
   response.flushHeaders();
   let flushed = Promise.resolve();
   try {
     for await (const chunk of open(stall.signal)) {
-      flushed = write(response, chunk, stall.signal);
-      // A rejection is for whoever waits for this chunk; the next chunk's write fails alike.
-      flushed.catch(() => {});
-      if (response.writableNeedDrain) await flushed;
-      stall.signal.throwIfAborted();
+      // One chunk is on its way to the client while the next one is read.
+      await flushed;
       stall.extend();
+      flushed = write(response, chunk, stall.signal);
+      // A rejection is for the next turn, which may be a while.
+      flushed.catch(() => {});
     }
     await end(response, stall.signal);
   } catch (error) {

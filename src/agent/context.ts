@@ -19,6 +19,8 @@ export interface AgentContext {
   /** For reaching other safekeepers. */
   readonly http: HttpClient;
   readonly clock: Clock;
+  /** Longest standstill of a snapshot or a pull. */
+  readonly stallTimeoutMs: number;
   readonly afterSnapshotList: DonateOptions['afterList'];
   /** `host:port`, known once the server listens. */
   readonly listenAddress: () => string;

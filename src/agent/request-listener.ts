@@ -31,13 +31,15 @@ export function createDispatcher(options: {
   readonly log: Logger;
   /** For requests that come without an `x-request-id`. */
   readonly newRequestId: () => string;
+  /** Longest standstill of a streamed answer. */
+  readonly stallTimeoutMs: number;
 }): Dispatcher {
   const running = new Set<Promise<void>>();
   const listener: RequestListener = (request, response) => {
     const requestId = request.headers['x-request-id']?.toString() ?? options.newRequestId();
     response.setHeader('x-request-id', requestId);
     const log = options.log.child({ request: requestId, method: request.method, path: request.url });
-    const work = serve(options.router, request, response, log).finally(() => running.delete(work));
+    const work = serve(options, request, response, log).finally(() => running.delete(work));
     running.add(work);
   };
   return {
@@ -49,13 +51,18 @@ export function createDispatcher(options: {
 }
 
 /** Never rejects: the connection is closed when nothing else is left to say. */
-async function serve(router: Router<Handler>, request: IncomingMessage, response: ServerResponse, log: Logger) {
+async function serve(
+  options: { readonly router: Router<Handler>; readonly stallTimeoutMs: number },
+  request: IncomingMessage,
+  response: ServerResponse,
+  log: Logger,
+): Promise<void> {
   const gone = new AbortController();
   response.once('close', () => gone.abort(new Failure('ClientGone', 'the client closed the connection')));
   try {
-    const answer = await answerRequest(router, request, response, gone.signal);
+    const answer = await answerRequest(options.router, request, response, gone.signal);
     if (answer.kind !== 'stream' && answer.status >= 500) log.warn({ answer }, 'request failed');
-    await sendAnswer(request, response, answer, gone.signal);
+    await sendAnswer(request, response, answer, options.stallTimeoutMs, gone.signal);
   } catch (error) {
     if (error instanceof Failure) log.warn({ reason: error.reason, error: describeError(error) }, 'answer broken off');
     else log.error({ error: describeError(error) }, 'answer broken off');

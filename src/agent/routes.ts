@@ -14,16 +14,18 @@ import {
   termBumpRoute,
   timelineStatus,
 } from './timeline-routes.ts';
+import { transferProgress } from './transfer-progress-route.ts';
 import { pullRoute, snapshotRoute } from './transfer-routes.ts';
 
 const TIMELINE = '/v1/tenant/:tenant_id/timeline/:timeline_id';
 
-/** Every route of the agent: those of a safekeeper that recovery needs. */
+/** Every route of the agent: those of a safekeeper that recovery needs, and `/v1/debug/transfers`. */
 export function createRoutes(context: AgentContext): Router<Handler> {
   return new Router<Handler>()
     .add('GET', '/v1/status', nodeStatus(context))
     .add('GET', '/v1/utilization', utilization(context))
     .add('GET', '/v1/debug/filesystem_usage', filesystemUsage(context))
+    .add('GET', '/v1/debug/transfers', transferProgress(context))
     .add('GET', '/v1/debug_dump', debugDump(context))
     .add('GET', '/v1/tenant/timeline', listTimelines(context))
     .add('POST', '/v1/tenant/timeline', createRoute(context))

@@ -1,5 +1,4 @@
 import type { SafekeeperId } from '../domain/ids.ts';
-import { limits } from '../base/limits.ts';
 import { SafekeeperClient } from '../safekeeper/client.ts';
 import { donate } from '../transfer/donate.ts';
 import { handlePullRequest } from '../transfer/pull.ts';
@@ -23,11 +22,11 @@ export function snapshotRoute(context: AgentContext): Handler {
 /** `POST /v1/pull_timeline`. A client that goes away cancels its pull. */
 export function pullRoute(context: AgentContext): Handler {
   return async (call) => {
-    const { timelines, transfers, http } = context;
+    const { timelines, transfers, http, stallTimeoutMs } = context;
     const options = {
       connect: (url: string) => new SafekeeperClient({ http, url }),
       transfers,
-      stallTimeoutMs: limits.snapshotStallTimeoutMs,
+      stallTimeoutMs,
     };
     const outcome = await handlePullRequest(timelines, parsePullBody(await call.readBody()), options, call.signal);
     return jsonAnswer({ safekeeper_host: outcome.safekeeperHost });

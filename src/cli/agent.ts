@@ -21,6 +21,8 @@ interface AgentFlags {
   readonly logLevel: LogLevel;
 }
 
+const LISTEN_DEFAULT = '127.0.0.1:7676';
+
 /**
  * `safekeeper-operator agent`: serves a data directory until SIGTERM or SIGINT, or, when it was started with an IPC
  * channel, until its parent is gone. A parent is sent `{kind: 'listening', url}`. Exit code 0 after an orderly end, 1
@@ -31,10 +33,11 @@ export function agentCommand(): Command {
     .description('serve a data directory with the HTTP API of a safekeeper, as donor and recipient')
     .requiredOption('--data-dir <directory>', 'data directory of one safekeeper; must exist')
     .option('--id <number>', 'safekeeper id, needed while the directory has no safekeeper.id', parseId)
-    .option('--listen <host:port>', 'where to listen; port 0 picks one', parseListenAddress, {
-      host: '127.0.0.1',
-      port: 7676,
-    })
+    .addOption(
+      new Option('--listen <host:port>', 'where to listen; port 0 picks one')
+        .argParser(parseListenAddress)
+        .default(parseListenAddress(LISTEN_DEFAULT), LISTEN_DEFAULT),
+    )
     .addOption(
       new Option('--log-level <level>', 'least severe log lines to write to standard error')
         .choices(['trace', 'debug', 'info', 'warn', 'error', 'silent'])

@@ -6,6 +6,7 @@ import { CONTROL_FILE_NAME } from '../../src/safekeeper/control-file-codec.ts';
 import { exchange, type Answered } from './exchange.ts';
 import { gate } from './gate.ts';
 import {
+  PATIENCE,
   type PlacedTimeline,
   placeTimeline,
   startTestAgent,
@@ -163,9 +164,22 @@ describe('what happens meanwhile', () => {
     await reached();
     expect(readdirSync(recipient.tempDirectory)).toHaveLength(1);
     client.destroy();
-    await expect.poll(() => readdirSync(recipient.tempDirectory)).toEqual([]);
+    await expect.poll(() => readdirSync(recipient.tempDirectory), PATIENCE).toEqual([]);
     open();
-    await expect.poll(async () => (await pull(recipient, [donor.url])).status).toBe(200);
+    await expect.poll(async () => (await pull(recipient, [donor.url])).status, PATIENCE).toBe(200);
+  });
+
+  test('a donor that stands still fails the pull', async () => {
+    const { afterSnapshotList, reached } = gate();
+    await using donor = await startDonor(PLACED, { afterSnapshotList });
+    await using recipient = await startTestAgent({ id: 4, stallTimeoutMs: 200 });
+    const answer = pull(recipient, [donor.url]);
+    await reached();
+    const { status, body } = await answer;
+    expect(status).toBe(500);
+    expect(body.toString()).toContain('the donor sent nothing for 200 ms');
+    expect(readdirSync(recipient.tempDirectory)).toEqual([]);
+    expect((await timelineStatus(recipient)).status).toBe(404);
   });
 
   test('a shutdown without grace breaks it off and tidies up', async () => {

@@ -39,14 +39,18 @@ const atGeneration7: PlacedTimeline['change'] = (controlFile) => ({
 });
 
 /** What donors 1 and 2 both hold. */
-const ON_BOTH_DONORS: readonly PlacedTimeline[] = [
-  ...['1', '2', '3', '4', '5', '6', '7', '8', 'b', 'c', 'e', 'f', '10', '12', '13'].map((digits) => resident(digits)),
+const PULLED: readonly PlacedTimeline[] = [
+  ...['1', '2', '3', '4', '5', '6', '7', '8'].map((digits) => resident(digits)),
   resident('9', atGeneration7),
-  { snapshot: 'resident_partial', tenantId: OTHER_TENANT, timelineId: b('3c') },
   { snapshot: 'uninitialized', timelineId: b('32') },
   { snapshot: 'gen0_v9', timelineId: b('33') },
   { snapshot: 'compute_created_greeting_only' },
 ];
+const DELETED: readonly PlacedTimeline[] = [
+  ...['b', 'c', 'e'].map((digits) => resident(digits)),
+  { snapshot: 'resident_partial', tenantId: OTHER_TENANT, timelineId: b('3c') },
+];
+const BROKEN: readonly PlacedTimeline[] = ['f', '10', '12', '13'].map((digits) => resident(digits));
 
 /** As the recordings had them: never loaded, but in the way. */
 export async function placeBrokenDirectories(dataDirectory: string): Promise<void> {
@@ -172,7 +176,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'pulls',
-    agents: { 1: ON_BOTH_DONORS, 2: ON_BOTH_DONORS, 4: [] },
+    agents: { 1: PULLED, 2: PULLED, 4: [] },
     asked: 4,
     steps: [
       'pull/pull_ok_two_donors',
@@ -210,7 +214,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'deletions, exclusions and pulls after them',
-    agents: { 1: ON_BOTH_DONORS, 2: ON_BOTH_DONORS, 4: [] },
+    agents: { 1: DELETED, 2: DELETED, 4: [] },
     asked: 4,
     steps: [
       'pull/pull_before_delete',
@@ -246,7 +250,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: 'directories that could not be loaded',
-    agents: { 1: ON_BOTH_DONORS, 2: ON_BOTH_DONORS, 4: [] },
+    agents: { 1: BROKEN, 2: BROKEN, 4: [] },
     asked: 4,
     brokenDirectories: true,
     steps: [
@@ -292,7 +296,7 @@ export const TIES: ReadonlySet<string> = new Set([
 ]);
 
 const NOT_SERVED = 'a route that recovery does not need; the agent does not have it';
-const IS_RACE = 'what is answered depends on timing; agent.test.ts makes such races happen one way';
+const IS_RACE = 'what is answered depends on timing; snapshot.test.ts and pull.test.ts make such races happen one way';
 const DUMPED = 'compared field by field in debug-dump.test.ts';
 const REMOTE = 'needs remote storage';
 const CONNECTIONS = 'a compute, pageserver or broker is connected there; nothing connects to an agent';
@@ -300,7 +304,7 @@ const CONNECTIONS = 'a compute, pageserver or broker is connected there; nothing
 /** Every recorded case that no scenario replays, and why. */
 export const NOT_REPLAYED: Readonly<Record<string, string>> = {
   'node/failpoints_bad': NOT_SERVED,
-  'node/filesystem_usage': 'its values are those of the machine; agent.test.ts checks them',
+  'node/filesystem_usage': 'its values are those of the machine; agent.test.ts checks their form',
   'node/metrics_head_of_body': NOT_SERVED,
   'create/create_pg13': 'the safekeeper crashed; the agent refuses with 500 and leaves nothing',
   'status/digest_before_start': NOT_SERVED,
@@ -327,7 +331,7 @@ export const NOT_REPLAYED: Readonly<Record<string, string>> = {
   'delete/delete_during_pull': IS_RACE,
   'pull/pull_after_busy': IS_RACE,
   'pull/pull_after_one_more_record': 'an agent takes no WAL, so there is no more record',
-  'pull/pull_after_wal_switch': 'works here; agent.test.ts pulls such a timeline',
+  'pull/pull_after_wal_switch': 'works here; pull.test.ts pulls such a timeline',
   'pull/pull_bad_json': 'safekeepers take a list for an object by position; the agent refuses the list itself',
   'pull/pull_concurrent_duplicate_0': IS_RACE,
   'pull/pull_concurrent_duplicate_1': IS_RACE,
@@ -347,7 +351,7 @@ export const NOT_REPLAYED: Readonly<Record<string, string>> = {
   'pull/pull_donor_busy_with_other_snapshot': IS_RACE,
   'pull/pull_donor_killed': IS_RACE,
   'pull/pull_empty_hosts': 'the number of required answers had underflowed; the agent requires one',
-  'pull/pull_flush_lsn_at_segment_boundary': 'works here; agent.test.ts pulls such a timeline',
+  'pull/pull_flush_lsn_at_segment_boundary': 'works here; pull.test.ts pulls such a timeline',
   'pull/pull_higher_epoch_beats_longer_wal': 'decided by rule R2, whose order has its own tests',
   'pull/pull_offloaded': REMOTE,
   'pull/pull_retry_after_donor_killed': IS_RACE,

@@ -9,7 +9,15 @@ import { segmentFileName, segmentNumber, segmentsOf } from '../../src/safekeeper
 import { readGzipFixture } from '../support/fixtures.ts';
 import { exchange, rawExchange } from './exchange.ts';
 import { gate } from './gate.ts';
-import { placeTimeline, readTar, startTestAgent, TENANT, type TestAgent, type TestAgentOptions } from './test-agent.ts';
+import {
+  PATIENCE,
+  placeTimeline,
+  readTar,
+  startTestAgent,
+  TENANT,
+  type TestAgent,
+  type TestAgentOptions,
+} from './test-agent.ts';
 
 const TIMELINE = `a${'1'.padStart(31, '0')}`;
 const SNAPSHOT_PATH = `/v1/tenant/${TENANT}/timeline/${TIMELINE}/snapshot/3`;
@@ -101,7 +109,17 @@ describe('GET …/snapshot/N', () => {
     await reached();
     response.destroy();
     open();
-    await expect.poll(async () => (await exchange(agent.url, { path: SNAPSHOT_PATH })).isCut).toBe(false);
+    await expect.poll(async () => (await exchange(agent.url, { path: SNAPSHOT_PATH })).isCut, PATIENCE).toBe(false);
+  });
+
+  test('a client that takes nothing is cut off and frees the timeline', async () => {
+    const prepare = (directory: string) => placeSparseTimeline(directory, 8);
+    await using agent = await startTestAgent({ prepare, stallTimeoutMs: 200 });
+    const response = await openSnapshot(agent);
+    const cut = once(response, 'error');
+    await expect.poll(async () => (await exchange(agent.url, { path: SNAPSHOT_PATH })).isCut, PATIENCE).toBe(false);
+    response.resume();
+    expect((await cut)[0]).toMatchObject({ code: 'ECONNRESET' });
   });
 
   test('a running one is finished by an orderly shutdown', async () => {

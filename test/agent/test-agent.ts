@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +16,8 @@ import { CONTROL_FILE_NAME, decodeControlFile, encodeControlFile } from '../../s
 import { readGzipFixture } from '../support/fixtures.ts';
 
 export const TENANT = '1'.repeat(32);
+/** For `expect.poll`, on a machine that is busy. */
+export const PATIENCE = { timeout: 10_000 };
 
 export interface TestAgent extends AsyncDisposable {
   readonly url: string;
@@ -24,7 +27,8 @@ export interface TestAgent extends AsyncDisposable {
   close(graceMs: number): Promise<void>;
 }
 
-export interface TestAgentOptions extends Partial<Pick<AgentOptions, 'afterSnapshotList' | 'files'>> {
+export interface TestAgentOptions
+  extends Partial<Pick<AgentOptions, 'afterSnapshotList' | 'files' | 'stallTimeoutMs'>> {
   readonly id?: number;
   /** Puts timelines into the data directory before the agent starts. */
   readonly prepare?: (dataDirectory: string) => Promise<void>;
@@ -36,28 +40,27 @@ export function safekeeperId(id: number): SafekeeperId {
   return parsed;
 }
 
+/** For an agent on a data directory that has its `safekeeper.id`. */
+export function agentOptions(dataDirectory: string): AgentOptions {
+  return {
+    dataDirectory,
+    host: '127.0.0.1',
+    port: 0,
+    files: nodeFileSystem,
+    diskUsage: nodeDiskUsage,
+    http: new HttpClient(),
+    clock: systemClock,
+    random: () => randomBytes(8).toString('hex'),
+    log: createLogger('silent'),
+  };
+}
+
 /** An agent in this process, on a data directory of its own that disposing removes. */
 export async function startTestAgent({ id = 1, prepare, ...rest }: TestAgentOptions = {}): Promise<TestAgent> {
   const dataDirectory = mkdtempSync(join(tmpdir(), 'agent-'));
   await prepare?.(dataDirectory);
-  const http = new HttpClient();
-  let count = 0;
-  const agent = await startAgent(
-    {
-      dataDirectory,
-      safekeeperId: safekeeperId(id),
-      host: '127.0.0.1',
-      port: 0,
-      files: nodeFileSystem,
-      diskUsage: nodeDiskUsage,
-      http,
-      clock: systemClock,
-      random: () => `${id}x${++count}`,
-      log: createLogger('silent'),
-      ...rest,
-    },
-    new AbortController().signal,
-  );
+  const options = { ...agentOptions(dataDirectory), safekeeperId: safekeeperId(id), ...rest };
+  const agent = await startAgent(options, new AbortController().signal);
   return {
     url: agent.url,
     dataDirectory,
@@ -66,7 +69,7 @@ export async function startTestAgent({ id = 1, prepare, ...rest }: TestAgentOpti
     close: (graceMs) => agent.close(graceMs),
     [Symbol.asyncDispose]: async () => {
       await agent[Symbol.asyncDispose]();
-      await http[Symbol.asyncDispose]();
+      await options.http[Symbol.asyncDispose]();
       rmSync(dataDirectory, { recursive: true, force: true });
     },
   };
