@@ -4,7 +4,6 @@ import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { startAgent } from '../agent/agent.ts';
 import { systemClock } from '../base/clock.ts';
-import { describeError } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
 import { createLogger, type LogLevel } from '../base/log.ts';
 import { nodeDiskUsage } from '../disk/disk-usage.ts';
@@ -25,8 +24,7 @@ const LISTEN_DEFAULT = '127.0.0.1:7676';
 
 /**
  * `safekeeper-operator agent`: serves a data directory until SIGTERM or SIGINT, or, when it was started with an IPC
- * channel, until its parent is gone. A parent is sent `{kind: 'listening', url}`. Exit code 0 after an orderly end, 1
- * when it cannot start, 2 for bad usage.
+ * channel, until its parent is gone. A parent is sent `{kind: 'listening', url}`. Throws what keeps it from starting.
  */
 export function agentCommand(): Command {
   return new Command('agent')
@@ -43,13 +41,10 @@ export function agentCommand(): Command {
         .choices(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
         .default('info'),
     )
-    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-    .action(async (flags: AgentFlags) => {
-      process.exitCode = await serve(flags);
-    });
+    .action(serve);
 }
 
-async function serve(flags: AgentFlags): Promise<number> {
+async function serve(flags: AgentFlags): Promise<void> {
   const log = createLogger(flags.logLevel);
   const stop = stopSignal();
   await using http = new HttpClient();
@@ -73,11 +68,8 @@ async function serve(flags: AgentFlags): Promise<number> {
     if (!stop.aborted) await once(stop, 'abort');
     log.info({ cause: String(stop.reason) }, 'stopping');
     await agent.close(limits.agentShutdownGraceMs);
-    return 0;
   } catch (error) {
-    if (error === stop.reason) return 0;
-    console.error(`agent: ${describeError(error)}`);
-    return 1;
+    if (error !== stop.reason) throw error;
   } finally {
     // An open channel would keep the process.
     if (process.connected) process.disconnect();
