@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
+import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { startDevCluster } from '../../src/dev-cluster/dev-cluster.ts';
 import { Controller } from '../../src/kube/controller.ts';
 import { EventRecorder, EVENTS } from '../../src/kube/events.ts';
@@ -49,9 +49,15 @@ function newWidget(name: string, color = 'red'): Widget {
   return { apiVersion: 'example.dev/v1', kind: 'Widget', metadata: { name, namespace: 'default' }, spec: { color } };
 }
 
+/** Pauses pass a hundred times faster. */
+const hurriedClock: Clock = {
+  ...systemClock,
+  sleep: (durationMs, signal) => systemClock.sleep(durationMs / 100, signal),
+};
+
 /** An embedded API server with the widgets' definition and everything of the runtime that speaks with it. */
 async function setUp() {
-  const runtime = { ...testRuntime(systemClock), random: Math.random };
+  const runtime = { ...testRuntime(hurriedClock), random: Math.random };
   const cluster = await startDevCluster({ clock: systemClock, log: runtime.log });
   const client = testClient(cluster.url, runtime);
   await client.create(CRDS, WIDGET_CRD, never);
@@ -103,6 +109,32 @@ describe('reflector', () => {
     await eventually('b alone', () => rig.names().join() === 'b');
     const { values } = await rig.runtime.metrics.watchRestarts.get();
     expect(values.map(({ labels }) => labels.reason)).toContain('Expired');
+  });
+
+  test('loses and repeats nothing however often connections break and histories end', async () => {
+    await using rig = await setUp();
+    await eventually('the first list', () => rig.reflector.hasSynced());
+    const heard = new Map<string, string>();
+    const repeats: string[] = [];
+    using _subscription = rig.reflector.store.subscribe(({ kind, object }) => {
+      const { name, resourceVersion = '' } = object.metadata;
+      if (kind !== 'Deleted' && heard.get(name) === resourceVersion) repeats.push(`${name}@${resourceVersion}`);
+      if ((kind === 'Added') === heard.has(name)) repeats.push(`${kind} ${name}`);
+      if (kind === 'Deleted') heard.delete(name);
+      else heard.set(name, resourceVersion);
+    });
+    for (let round = 0; round < 60; round++) {
+      const { metadata } = await rig.client.create(WIDGETS, newWidget(`w${round}`), never);
+      if (round % 2 === 0) await rig.client.mergePatch(WIDGETS, metadata, { spec: { color: `c${round}` } }, never);
+      if (round % 3 === 0) await rig.client.delete(WIDGETS, metadata, {}, never);
+      if (round % 5 === 0) rig.cluster.dropWatches();
+      if (round % 20 === 0) rig.cluster.compact();
+    }
+    const { items } = await rig.client.list(WIDGETS, {}, undefined, never);
+    const expected = items.map(({ metadata }) => `${metadata.name}@${metadata.resourceVersion}`).sort();
+    const actual = () => [...heard].map(([name, version]) => `${name}@${version}`).sort();
+    await eventually('the last change', () => actual().join() === expected.join());
+    expect(repeats).toEqual([]);
   });
 });
 
