@@ -232,7 +232,7 @@ test('R5: a lost quorum is never restored without the exact id of the forced pro
 });
 
 test('planning is deterministic and does not depend on the order of any map', () => {
-  const reversed = <Key, Value>(map: ReadonlyMap<Key, Value>) => new Map([...map].reverse());
+  const reversed = <Key, Value>(map: ReadonlyMap<Key, Value>) => new Map([...map].toReversed());
   fc.assert(
     fc.property(planInputs(), (input) => {
       const other: PlanInput = {
