@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 // docs/architecture.md. `src/cli` wires everything and is free.
 const LAYERS: Record<string, { folders: string[]; packages: string[] }> = {
   base: { folders: [], packages: ['pino'] },
-  observability: { folders: ['base', 'http'], packages: ['prom-client'] },
+  observability: { folders: ['base'], packages: ['prom-client'] },
   http: { folders: ['base'], packages: ['undici', 'jose', 'json-custom-numbers'] },
   domain: { folders: ['base'], packages: [] },
   safekeeper: { folders: ['base', 'http', 'domain'], packages: ['zod', '@node-rs/crc32'] },
