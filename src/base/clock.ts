@@ -1,10 +1,13 @@
+/** The longest that a timer can wait, about 24 days; Node fires a longer one at once. */
+export const TIMER_MS_MAX = 2 ** 31 - 1;
+
 /** Time, passed in so that tests own it. */
 export interface Clock {
   /** Milliseconds since the epoch; for what people and APIs read. */
   wallTimeMs(): number;
   /** Milliseconds of a clock that never goes back; for durations and deadlines. */
   monotonicMs(): number;
-  /** Resolves after `durationMs`; rejects with the signal's reason as soon as it is aborted. */
+  /** Resolves after `durationMs`, at most {@link TIMER_MS_MAX}; rejects with the signal's reason as soon as it is aborted. */
   sleep(durationMs: number, signal: AbortSignal): Promise<void>;
 }
 
@@ -21,10 +24,13 @@ export const systemClock: Clock = {
         clearTimeout(timer);
         reject(signal.reason as Error);
       };
-      const timer = setTimeout(() => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      }, durationMs);
+      const timer = setTimeout(
+        () => {
+          signal.removeEventListener('abort', onAbort);
+          resolve();
+        },
+        Math.min(durationMs, TIMER_MS_MAX),
+      );
       signal.addEventListener('abort', onAbort, { once: true });
     }),
 };

@@ -1,6 +1,9 @@
 import { assert } from './assert.ts';
 
-/** Runs `work` over all items with at most `concurrencyMax` at once; results keep the items' order. The first failure wins. */
+/**
+ * Runs `work` over all items with at most `concurrencyMax` at once; results keep the items' order. After a failure no
+ * more items are begun, and it is thrown when those that were begun have ended.
+ */
 export async function mapBounded<Item, Output>(
   items: readonly Item[],
   concurrencyMax: number,
@@ -8,14 +11,20 @@ export async function mapBounded<Item, Output>(
 ): Promise<Output[]> {
   assert(concurrencyMax >= 1, 'concurrencyMax >= 1');
   const outputs: Output[] = [];
+  const failures: unknown[] = [];
   let next = 0;
   const worker = async () => {
-    while (next < items.length) {
+    while (next < items.length && failures.length === 0) {
       const index = next++;
-      outputs[index] = await work(items[index] as Item, index);
+      try {
+        outputs[index] = await work(items[index] as Item, index);
+      } catch (error) {
+        failures.push(error);
+      }
     }
   };
   await Promise.all(Array.from({ length: Math.min(concurrencyMax, items.length) }, worker));
+  if (failures.length > 0) throw failures[0];
   return outputs;
 }
 

@@ -7,13 +7,12 @@ export const DURATION_PATTERN = '^([0-9]+(ms|s|m|h))+$';
 
 /** Parses a duration as Kubernetes writes it (`30s`, `1h30m`, `500ms`) to milliseconds. Throws a Failure that names the form. */
 export function parseDuration(text: string): number {
-  if (!new RegExp(DURATION_PATTERN).test(text)) {
-    throw new Failure('InvalidDuration', `"${text}" is not a duration: write it like 30s, 5m or 1h30m`, {
-      retry: 'never',
-    });
+  let totalMs = new RegExp(DURATION_PATTERN).test(text) ? 0 : Number.NaN;
+  for (const [, count, unit = ''] of text.matchAll(/([0-9]+)(ms|s|m|h)/g)) {
+    totalMs += Number(count) * (UNIT_MS[unit] ?? Number.NaN);
   }
-  let totalMs = 0;
-  for (const [, count, unit] of text.matchAll(/([0-9]+)(ms|s|m|h)/g))
-    totalMs += Number(count) * (UNIT_MS[unit ?? ''] ?? 0);
-  return totalMs;
+  if (Number.isSafeInteger(totalMs)) return totalMs;
+  throw new Failure('InvalidDuration', `"${text}" is not a duration: write it like 30s, 5m or 1h30m`, {
+    retry: 'never',
+  });
 }

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /** What the caller may do about a failure: try again later, give up, or wait until its input changes. */
 export type Retry = 'backoff' | 'never' | 'after-change';
 
@@ -21,12 +23,16 @@ export class Failure extends Error {
 export function describeError(error: unknown): string {
   const parts: string[] = [];
   for (let current = error, depth = 0; current !== undefined && depth < 8; depth++) {
-    const text =
-      current instanceof Error ? current.message || errorCode(current) || current.name : JSON.stringify(current);
+    const text = describeOne(current).replaceAll(/\s*\n\s*/g, ' ');
     if (text !== '' && !parts.some((part) => part.includes(text))) parts.push(text);
     current = current instanceof Error ? current.cause : undefined;
   }
   return parts.join(': ');
+}
+
+function describeOne(error: unknown): string {
+  if (error instanceof Error) return error.message || errorCode(error) || error.name;
+  return typeof error === 'string' ? error : inspect(error, { breakLength: Number.POSITIVE_INFINITY });
 }
 
 /** The `code` of a Node system or library error (`ENOENT`, `ECONNREFUSED`, …), if it has one. */

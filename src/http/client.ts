@@ -1,5 +1,5 @@
 import { Agent, type Dispatcher } from 'undici';
-import { startDeadline } from '../base/deadline.ts';
+import { startDeadline, untilAborted } from '../base/deadline.ts';
 import { describeError, errorCode, Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
 import { parseLosslessJson } from './json.ts';
@@ -110,10 +110,11 @@ export class HttpClient implements AsyncDisposable {
   }
 
   private async send(request: HttpRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
-    const response = await this.sendOnce(request, await this.token?.current(), signal);
+    const token = this.token && (await untilAborted(this.token.current(), signal));
+    const response = await this.sendOnce(request, token, signal);
     if (response.statusCode !== 401 || this.token === undefined) return response;
     await response.body.dump();
-    return await this.sendOnce(request, await this.token.refresh(), signal);
+    return await this.sendOnce(request, await untilAborted(this.token.refresh(), signal), signal);
   }
 
   private sendOnce(request: HttpRequest, token: string | undefined, signal: AbortSignal) {

@@ -88,11 +88,10 @@ export async function readRequestBytes(request: IncomingMessage, bytesMax: numbe
   let sizeBytes = 0;
   for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     sizeBytes += chunk.length;
-    if (sizeBytes > bytesMax) {
-      request.resume();
-      throw new Failure('BodyTooLarge', `the request body is larger than ${bytesMax} bytes`, { retry: 'never' });
-    }
+    if (sizeBytes > bytesMax) break;
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks);
+  if (sizeBytes <= bytesMax) return Buffer.concat(chunks);
+  request.resume();
+  throw new Failure('BodyTooLarge', `the request body is larger than ${bytesMax} bytes`, { retry: 'never' });
 }
