@@ -52,10 +52,11 @@ export async function handlePullRequest(
   signal: AbortSignal,
 ): Promise<PullOutcome> {
   const id = { tenantId: request.tenantId, timelineId: request.timelineId };
-  requireMember(map, request.membership);
-  if (await alreadyExists(map, id, request.membership, signal)) return { safekeeperHost: null };
   const rule = { generation: request.membership?.generation, ignore: request.ignoreTombstone };
-  await refuseEarly(map, id, rule);
+  requireMember(map, request.membership);
+  const hasDirectory = (await map.files.status(map.directoryOf(id))) !== undefined;
+  if (await alreadyExists(map, id, request.membership, signal)) return { safekeeperHost: null };
+  refuseEarly(map, id, rule, hasDirectory);
   const statuses = await gatherStatuses(map, id, request, options, signal);
   if (statuses === undefined) return { safekeeperHost: null };
   for (const { status, host } of statuses) {
@@ -138,11 +139,14 @@ async function alreadyExists(
   return true;
 }
 
-/** What the installation would refuse anyway is refused before the download; both are checked again then. */
-async function refuseEarly(map: TimelineMap, id: TenantTimelineId, rule: TombstoneRule): Promise<void> {
+/**
+ * What the installation would refuse anyway is refused before the download. `hasDirectory` was read before the map, or a
+ * timeline that was installed in between would look like one that could not be loaded.
+ */
+function refuseEarly(map: TimelineMap, id: TenantTimelineId, rule: TombstoneRule, hasDirectory: boolean): void {
   if (map.find(id).kind === 'CreationInProgress') throw creationConflict();
   if (!rule.ignore && map.tombstones.blocks(id, rule.generation)) throw timelineDeleted(id);
-  if ((await map.files.status(map.directoryOf(id))) !== undefined) throw timelineNotLoaded(id);
+  if (hasDirectory) throw timelineNotLoaded(id);
 }
 
 async function gatherStatuses(

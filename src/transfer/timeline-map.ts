@@ -71,7 +71,7 @@ export class TimelineMap {
   readonly random: () => string;
   readonly log: Logger;
   readonly tombstones: Tombstones;
-  /** What was on disk at start and could not be loaded; it is never overwritten, also not after it was repaired. */
+  /** What was on disk at start and could not be loaded. Nothing overwrites it as long as it is there. */
   readonly unloaded: readonly UnloadedTimeline[];
   private readonly timelines = new Map<string, Timeline>();
   private readonly marks = new Map<string, 'Creation' | 'Deletion'>();

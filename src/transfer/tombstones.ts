@@ -34,25 +34,40 @@ export class Tombstones {
   private readonly mutex = new Semaphore(1);
   /** By `tenant/timeline`, or by `tenant` alone. */
   private readonly byKey: Map<string, Tombstone>;
+  private readonly sizeBytesMax: number;
   private sizeBytes: number;
 
-  private constructor(files: FileSystem, path: string, clock: Clock, entries: readonly Tombstone[], sizeBytes: number) {
+  private constructor(
+    files: FileSystem,
+    path: string,
+    clock: Clock,
+    entries: readonly Tombstone[],
+    sizeBytes: number,
+    sizeBytesMax: number,
+  ) {
     this.files = files;
     this.path = path;
     this.clock = clock;
     this.byKey = new Map();
     for (const entry of entries) this.remember(entry);
     this.sizeBytes = sizeBytes;
+    this.sizeBytesMax = sizeBytesMax;
   }
 
-  static async open(files: FileSystem, dataDirectory: string, clock: Clock): Promise<Tombstones> {
+  /** `sizeBytesMax` bounds the file; a record needs about 90 bytes. */
+  static async open(
+    files: FileSystem,
+    dataDirectory: string,
+    clock: Clock,
+    sizeBytesMax: number = limits.tombstoneFileBytesMax,
+  ): Promise<Tombstones> {
     const path = join(dataDirectory, TOMBSTONE_FILE_NAME);
-    const content = await readSmallFile(files, path, limits.tombstoneFileBytesMax);
+    const content = await readSmallFile(files, path, sizeBytesMax);
     const text = content === undefined ? '' : Buffer.from(content).toString('utf8');
     const entries = parseLines(text, path).filter((entry) => !isExpired(entry, clock));
     const compacted = entries.map(formatLine).join('');
     if (compacted !== text) await writeFileDurably(files, path, Buffer.from(compacted));
-    return new Tombstones(files, path, clock, entries, compacted.length);
+    return new Tombstones(files, path, clock, entries, compacted.length, sizeBytesMax);
   }
 
   /** Resolves once the tombstone is durable. `generation` is that of an exclusion. */
@@ -83,7 +98,7 @@ export class Tombstones {
   private async append(entry: Tombstone, signal: AbortSignal): Promise<void> {
     using _lock = await this.mutex.acquire(signal);
     const line = Buffer.from(formatLine(entry));
-    if (this.sizeBytes + line.length > limits.tombstoneFileBytesMax) await this.compact();
+    if (this.sizeBytes + line.length > this.sizeBytesMax) await this.compact(line.length);
     await using file = await this.files.open(this.path, 'Update');
     // A failed append may have left bytes behind.
     await file.truncate(this.sizeBytes);
@@ -94,14 +109,15 @@ export class Tombstones {
     this.remember(entry);
   }
 
-  private async compact(): Promise<void> {
+  /** Makes room for `neededBytes` by dropping what has expired or was repeated. */
+  private async compact(neededBytes: number): Promise<void> {
     for (const key of this.byKey.keys()) this.find(key);
     const compacted = Buffer.from([...this.byKey.values()].map(formatLine).join(''));
-    await writeFileDurably(this.files, this.path, compacted);
-    this.sizeBytes = compacted.length;
-    if (this.sizeBytes > limits.tombstoneFileBytesMax / 2) {
+    if (compacted.length + neededBytes > this.sizeBytesMax) {
       throw new Failure('TooManyTombstones', `${this.path} is full: too many timelines were deleted within 24 hours`);
     }
+    await writeFileDurably(this.files, this.path, compacted);
+    this.sizeBytes = compacted.length;
   }
 
   /** A deletion is never weakened by a later exclusion. */

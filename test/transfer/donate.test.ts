@@ -1,0 +1,195 @@
+import { rm, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { extract } from 'tar-stream';
+import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import type { ControlFile } from '../../src/safekeeper/control-file.ts';
+import { CONTROL_FILE_NAME, decodeControlFile, encodeControlFile } from '../../src/safekeeper/control-file-codec.ts';
+import { deleteTimeline } from '../../src/transfer/delete-timeline.ts';
+import { donate, type DonateOptions } from '../../src/transfer/donate.ts';
+import { END_OF_ARCHIVE } from '../../src/transfer/tar-entry.ts';
+import type { TimelineMap } from '../../src/transfer/timeline-map.ts';
+import { TransferRegistry } from '../../src/transfer/transfer-progress.ts';
+import { parseLsn } from '../../src/domain/lsn.ts';
+import {
+  fingerprints,
+  layTimeline,
+  never,
+  openMap,
+  type RecordedSnapshot,
+  recordedSnapshot,
+  temporaryDirectory,
+} from './harness.ts';
+
+interface Donor extends AsyncDisposable {
+  readonly map: TimelineMap;
+  readonly snapshot: RecordedSnapshot;
+  readonly directory: string;
+  readonly transfers: TransferRegistry;
+  open(options?: Partial<DonateOptions>, signal?: AbortSignal): AsyncGenerator<Uint8Array, void>;
+}
+
+async function openDonor(name: string, change: Partial<ControlFile> = {}): Promise<Donor> {
+  const recorded = await recordedSnapshot(name);
+  const controlFile = decodeControlFile(recorded.files.get(CONTROL_FILE_NAME)!);
+  const files = new Map(recorded.files).set(CONTROL_FILE_NAME, encodeControlFile({ ...controlFile, ...change }));
+  const snapshot = { ...recorded, files };
+  const data = await temporaryDirectory();
+  await layTimeline(data.path, snapshot.id, snapshot.files);
+  const map = await openMap(data.path, { safekeeperId: 1n });
+  const transfers = new TransferRegistry(systemClock);
+  const { meter } = transfers.begin('Snapshot', snapshot.id, '4');
+  return {
+    map,
+    snapshot,
+    directory: map.directoryOf(snapshot.id),
+    transfers,
+    open: (options, signal = never) => donate(map.get(snapshot.id), { files: map.files, meter, ...options }, signal),
+    [Symbol.asyncDispose]: () => data[Symbol.asyncDispose](),
+  };
+}
+
+/** What came before the end or the error. */
+async function collect(stream: AsyncIterable<Uint8Array>): Promise<{ bytes: Buffer; error: unknown }> {
+  const pieces: Uint8Array[] = [];
+  try {
+    for await (const piece of stream) pieces.push(piece);
+    return { bytes: Buffer.concat(pieces), error: undefined };
+  } catch (error) {
+    return { bytes: Buffer.concat(pieces), error };
+  }
+}
+
+async function unpack(archive: Buffer): Promise<Map<string, Buffer>> {
+  const files = new Map<string, Buffer>();
+  const reader = extract();
+  reader.end(archive);
+  for await (const entry of reader) {
+    const pieces: Buffer[] = [];
+    for await (const piece of entry) pieces.push(piece as Buffer);
+    files.set(entry.header.name, Buffer.concat(pieces));
+  }
+  return files;
+}
+
+describe('a whole snapshot', () => {
+  test.each([
+    'resident_partial',
+    'resident_14_segments',
+    'full_segments_no_partial',
+    'gen0_v9',
+    'uninitialized',
+    'compute_created_greeting_only',
+    'flush_lsn_at_segment_boundary',
+  ])('%s has the recorded files in the recorded order and ends with a marker', async (name) => {
+    await using donor = await openDonor(name);
+    const { bytes, error } = await collect(donor.open());
+    expect(error).toBeUndefined();
+    const files = await unpack(bytes);
+    expect([...files.keys()]).toEqual([...donor.snapshot.files.keys()]);
+    expect(fingerprints(files)).toEqual(fingerprints(donor.snapshot.files));
+    expect(bytes.length).toBe(donor.snapshot.body.length + END_OF_ARCHIVE.length);
+    expect(bytes.subarray(-END_OF_ARCHIVE.length).equals(END_OF_ARCHIVE)).toBe(true);
+    const sizes = [...files.values()].map((content) => content.length);
+    const totalBytes = sizes.reduce((sum, size) => sum + size, 0);
+    expect(donor.transfers.list()).toMatchObject([{ bytes: totalBytes, segments: sizes.length - 1, totalBytes }]);
+  });
+
+  test('segments that everybody has beyond this safekeeper are left out', async () => {
+    const horizon = parseLsn('0/4700000')!;
+    await using donor = await openDonor('resident_partial', { remoteConsistentLsn: horizon, backupLsn: horizon });
+    const { bytes } = await collect(donor.open());
+    expect([...(await unpack(bytes)).keys()]).toEqual([
+      'safekeeper.control',
+      '000000010000000000000047',
+      '000000010000000000000048.partial',
+    ]);
+  });
+
+  test('of X and X.partial takes X', async () => {
+    await using donor = await openDonor('resident_partial');
+    await writeFile(join(donor.directory, '000000010000000000000047.partial'), Buffer.alloc(1024 * 1024));
+    const files = await unpack((await collect(donor.open())).bytes);
+    expect(fingerprints(files)).toEqual(fingerprints(donor.snapshot.files));
+  });
+});
+
+describe('a snapshot that fails', () => {
+  test('because another one of the timeline is running, does so right after the control file', async () => {
+    await using donor = await openDonor('resident_partial');
+    const running = donor.open();
+    for (let piece = 0; piece < 3; piece++) await running.next();
+    expect(donor.map.get(donor.snapshot.id).walRemovalOnHold).toBe(true);
+
+    const second = await collect(donor.open());
+    expect(second.error).toMatchObject({ reason: 'WalRemovalOnHold', message: 'wal_removal_on_hold is already true' });
+    expect(second.bytes.length).toBe(874);
+
+    await running.return();
+    expect(donor.map.get(donor.snapshot.id).walRemovalOnHold).toBe(false);
+    expect((await collect(donor.open())).error).toBeUndefined();
+  });
+
+  test('because the term was raised, does so after all segments and without the marker', async () => {
+    await using donor = await openDonor('resident_partial');
+    const timeline = donor.map.get(donor.snapshot.id);
+    const { bytes, error } = await collect(
+      donor.open({ afterList: async () => void (await timeline.bumpTerm(undefined, never)) }),
+    );
+    expect(error).toMatchObject({ reason: 'TermChanged' });
+    expect(bytes.length).toBe(donor.snapshot.body.length);
+    expect(timeline.walRemovalOnHold).toBe(false);
+  });
+
+  test.each<[string, string, (path: string) => Promise<void>]>([
+    ['missing', 'SegmentMissing', (path) => rm(path)],
+    ['short', 'SegmentDamaged', (path) => truncate(path, 1024 * 1024 - 1)],
+  ])('because a segment is %s, ends before it', async (_what, reason, damage) => {
+    await using donor = await openDonor('resident_partial');
+    await damage(join(donor.directory, '000000010000000000000047'));
+    const { bytes, error } = await collect(donor.open());
+    expect(error).toMatchObject({ reason });
+    expect(bytes.length).toBe(1024 + 512 + 1024 * 1024);
+    expect(donor.map.get(donor.snapshot.id).walRemovalOnHold).toBe(false);
+  });
+
+  test('because the timeline is deleted or nobody listens any more, releases everything', async () => {
+    await using donor = await openDonor('resident_partial');
+    const { snapshot, map } = donor;
+    const timeline = map.get(snapshot.id);
+    const abort = new AbortController();
+    const left = await collect(
+      donor.open({ afterList: () => Promise.resolve(abort.abort(new Error('gone'))) }, abort.signal),
+    );
+    expect(left.error).toMatchObject({ message: 'gone' });
+    expect(timeline.walRemovalOnHold).toBe(false);
+    const deleted = await collect(
+      donor.open({ afterList: async () => void (await deleteTimeline(map, snapshot.id, never)) }),
+    );
+    expect(deleted.error).toBeInstanceOf(Error);
+    expect(timeline.walRemovalOnHold).toBe(false);
+  });
+
+  test.each(['offloaded', 'offloaded_gen0_v9', 'resident_partial_uploaded'])(
+    'because %s needs remote storage, does so before the first byte',
+    async (name) => {
+      await using donor = await openDonor(name);
+      const { bytes, error } = await collect(donor.open());
+      expect(error).toMatchObject({ reason: 'RemoteStorageNotConfigured', message: 'remote storage not configured' });
+      expect(bytes.length).toBe(0);
+    },
+  );
+
+  test('because it is too long, says how long', async () => {
+    // Without a file for it, commit_lsn is where the WAL ends.
+    await using tooLong = await openDonor('resident_partial', { commitLsn: parseLsn('0/42F00001')! });
+    const { bytes, error } = await collect(tooLong.open());
+    expect(error).toMatchObject({
+      reason: 'TooManySegments',
+      message: 'snapshot is called on timeline with 1002 segments, but the limit is 1000',
+    });
+    expect(bytes.length).toBe(874);
+    await using longest = await openDonor('resident_partial', { commitLsn: parseLsn('0/42D00001')! });
+    expect((await collect(longest.open())).error).toMatchObject({ reason: 'SegmentMissing' });
+  });
+});

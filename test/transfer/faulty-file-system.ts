@@ -1,0 +1,44 @@
+import type { FileSystem, OpenFile } from '../../src/disk/file-system.ts';
+import { nodeFileSystem } from '../../src/disk/node-file-system.ts';
+
+export type Operation = keyof FileSystem | keyof Omit<OpenFile, typeof Symbol.asyncDispose>;
+
+/** Asked before each call; throwing makes the call fail before it does anything. */
+export type Fault = (operation: Operation, path: string) => void;
+
+export function systemError(code: string): Error {
+  return Object.assign(new Error(`${code}: injected`), { code });
+}
+
+/** The machine's file system with calls that fail on demand. */
+export function faultyFileSystem(fault: Fault): FileSystem {
+  const on = async <Output>(operation: Operation, path: string, run: () => Promise<Output>): Promise<Output> => {
+    fault(operation, path);
+    return await run();
+  };
+  return {
+    open: (path, mode) => on('open', path, async () => faultyFile(await nodeFileSystem.open(path, mode), path, fault)),
+    status: (path) => on('status', path, () => nodeFileSystem.status(path)),
+    list: (path) => on('list', path, () => nodeFileSystem.list(path)),
+    makeDirectory: (path) => on('makeDirectory', path, () => nodeFileSystem.makeDirectory(path)),
+    rename: (from, to) => on('rename', to, () => nodeFileSystem.rename(from, to)),
+    remove: (path) => on('remove', path, () => nodeFileSystem.remove(path)),
+    syncDirectory: (path) => on('syncDirectory', path, () => nodeFileSystem.syncDirectory(path)),
+  };
+}
+
+function faultyFile(file: OpenFile, path: string, fault: Fault): OpenFile {
+  const on = async <Output>(operation: Operation, run: () => Promise<Output>): Promise<Output> => {
+    fault(operation, path);
+    return await run();
+  };
+  return {
+    readAt: (buffer, position) => on('readAt', () => file.readAt(buffer, position)),
+    writev: (buffers, position) => on('writev', () => file.writev(buffers, position)),
+    datasync: () => on('datasync', () => file.datasync()),
+    sync: () => on('sync', () => file.sync()),
+    truncate: (sizeBytes) => on('truncate', () => file.truncate(sizeBytes)),
+    status: () => file.status(),
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+  };
+}
