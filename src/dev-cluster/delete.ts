@@ -40,24 +40,41 @@ export class Deletions {
       throw forbidden(type, object.metadata.name, 'this namespace may not be deleted');
     }
     if (options.dryRun) return { kind: 'removed', object };
-    const held = (object.metadata.finalizers ?? []).length > 0;
-    if (!held && !isNamespace) return { kind: 'removed', object: this.finish(type, object, options.propagation) };
-    const marked = this.markDeleted(type, object);
-    if (isNamespace) this.deleteContent(marked.metadata.name);
-    if (held || this.hasContent(isNamespace ? marked.metadata.name : undefined)) {
-      return { kind: 'terminating', object: marked };
+    if (isNamespace) return { kind: 'terminating', object: this.deleteNamespace(type, object) };
+    if ((object.metadata.finalizers ?? []).length > 0) {
+      return { kind: 'terminating', object: this.markDeleted(type, object) };
     }
-    this.finish(type, marked, options.propagation);
-    return { kind: 'terminating', object: marked };
+    return { kind: 'removed', object: this.finish(type, object, options.propagation) };
+  }
+
+  /** Goes on with a deletion after a write that may have taken the last finalizer. Returns the object's last state. */
+  resume(type: ResourceType, object: KubeObject): KubeObject {
+    const { deletionTimestamp, finalizers } = object.metadata;
+    if (deletionTimestamp === undefined || (finalizers ?? []).length > 0) return object;
+    if (type.collection !== 'namespaces') return this.finish(type, object);
+    this.finishNamespace(object.metadata.name);
+    return object;
   }
 
   /** Takes away an object that nothing holds any more. */
-  finish(type: ResourceType, object: KubeObject, propagation: DeleteOptions['propagation'] = 'Background'): KubeObject {
+  private finish(
+    type: ResourceType,
+    object: KubeObject,
+    propagation: DeleteOptions['propagation'] = 'Background',
+  ): KubeObject {
     if (type.kind === 'CustomResourceDefinition') this.deleteCustomResources(object.metadata.name);
     const last = this.objects.remove(type, object);
     this.releaseDependents(object.metadata.uid, propagation);
     this.finishNamespace(object.metadata.namespace);
     return last;
+  }
+
+  /** Its content goes first; what finalizers hold of it keeps the namespace, too. */
+  private deleteNamespace(type: ResourceType, namespace: KubeObject): KubeObject {
+    const marked = this.markDeleted(type, namespace);
+    this.deleteContent(marked.metadata.name);
+    this.finishNamespace(marked.metadata.name);
+    return marked;
   }
 
   private markDeleted(type: ResourceType, object: KubeObject): KubeObject {
@@ -89,10 +106,9 @@ export class Deletions {
     }
   }
 
-  private hasContent(namespace: string | undefined): boolean {
-    return (
-      namespace !== undefined && this.namespacedTypes().some((type) => this.objects.list(type, namespace).length > 0)
-    );
+  private hasContent(namespace: string): boolean {
+    const inside = (object: KubeObject) => object.metadata.namespace === namespace;
+    return this.namespacedTypes().some((type) => this.objects.some(type, inside));
   }
 
   private namespacedTypes(): ResourceType[] {
@@ -108,16 +124,17 @@ export class Deletions {
     const type = this.types.ofCollection('namespaces');
     if (type === undefined || namespace === undefined) return;
     const found = this.objects.find(type, undefined, namespace);
-    if (found?.metadata.deletionTimestamp !== undefined && !this.hasContent(namespace)) this.finish(type, found);
+    if (found?.metadata.deletionTimestamp === undefined || this.hasContent(namespace)) return;
+    if ((found.metadata.finalizers ?? []).length === 0) this.finish(type, found);
   }
 
   /** The garbage collector: an object all of whose owners are gone goes too, unless it is orphaned on purpose. */
   private releaseDependents(uid: string, propagation: DeleteOptions['propagation']): void {
     for (const type of this.storedTypes()) {
-      for (const object of this.objects.list(type, undefined)) {
-        const owners = object.metadata.ownerReferences ?? [];
-        if (!owners.some((owner) => owner.uid === uid)) continue;
-        const others = owners.filter((owner) => owner.uid !== uid);
+      const isOwned = (object: KubeObject) => ownersOf(object).some((owner) => owner.uid === uid);
+      if (!this.objects.some(type, isOwned)) continue;
+      for (const object of this.objects.list(type, undefined).filter(isOwned)) {
+        const others = ownersOf(object).filter((owner) => owner.uid !== uid);
         if (others.length === 0 && propagation === 'Background') this.deleteIfThere(type, object);
         else this.objects.put(type, withOwners(object, others));
       }
@@ -130,6 +147,10 @@ export class Deletions {
     const found = this.objects.find(type, namespace, name);
     if (found !== undefined) this.delete(type, found, PLAIN);
   }
+}
+
+function ownersOf(object: KubeObject): readonly OwnerReference[] {
+  return object.metadata.ownerReferences ?? [];
 }
 
 function withOwners(object: KubeObject, ownerReferences: OwnerReference[]): KubeObject {

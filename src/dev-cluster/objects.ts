@@ -32,6 +32,11 @@ export class Objects {
       .map((object) => inViewOf(type, object));
   }
 
+  /** Whether any stored object fulfils the test, in no order and in the stored form. */
+  some(type: ResourceType, test: (object: KubeObject) => boolean): boolean {
+    return this.store.some(type.collection, test);
+  }
+
   put(type: ResourceType, object: KubeObject): KubeObject {
     if (
       this.store.count(type.collection) >= limits.devClusterObjectsPerTypeMax &&

@@ -1,5 +1,5 @@
 import { assertNever } from '../base/assert.ts';
-import type { Fields } from './object.ts';
+import { type Fields, textOf } from './object.ts';
 import { badRequest, unsupportedMediaType } from './status-error.ts';
 
 export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
@@ -50,10 +50,11 @@ export function decodeProtobuf(body: Uint8Array): Fields {
   const bytes = Buffer.from(body);
   if (bytes.toString('latin1', 0, 4) !== 'k8s\0') throw badRequest('the protobuf body must start with the k8s prefix');
   const envelope = decodeMessage(UNKNOWN, bytes.subarray(4));
-  const { apiVersion, kind } = envelope.typeMeta as Fields;
-  const message = typeof kind === 'string' && apiVersion === 'v1' ? MESSAGES[kind] : undefined;
+  const kind = textOf(envelope.typeMeta, 'kind');
+  const apiVersion = textOf(envelope.typeMeta, 'apiVersion');
+  const message = apiVersion === 'v1' && Object.hasOwn(MESSAGES, kind) ? MESSAGES[kind] : undefined;
   if (message === undefined) throw unsupportedMediaType(['application/json', 'application/yaml']);
-  const raw = Buffer.from(typeof envelope.raw === 'string' ? envelope.raw : '', 'base64');
+  const raw = Buffer.from(textOf(envelope, 'raw'), 'base64');
   return { apiVersion, kind, ...decodeMessage(message, raw) };
 }
 

@@ -46,7 +46,7 @@ async function readRequest(incoming: IncomingMessage): Promise<ApiRequest> {
 
 function errorAnswer(error: unknown, log: Logger): Answer {
   const status = asStatusError(error);
-  if (status.code === 500) log.error({ error: describeError(error) }, 'request failed');
+  if (status !== error && status.code === 500) log.error({ error: describeError(error) }, 'request failed');
   return { status: status.code, body: status.toStatus() };
 }
 

@@ -42,8 +42,10 @@ export class Store {
     return sorted(this.collections.get(collection) ?? new Map<string, KubeObject>());
   }
 
-  collectionNames(): string[] {
-    return [...this.collections.keys()];
+  /** Whether any object of a collection fulfils the test: cheaper than a list. */
+  some(collection: string, test: (object: KubeObject) => boolean): boolean {
+    for (const object of this.collections.get(collection)?.values() ?? []) if (test(object)) return true;
+    return false;
   }
 
   /** The collection as it was at a former revision. Throws StatusError Expired when the history no longer reaches there. */

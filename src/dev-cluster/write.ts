@@ -63,10 +63,6 @@ export class Writes {
     const previous = this.to.objects.get(request.type, request.namespace, name);
     const input = this.accept(request, body);
     const given = isFields(input.metadata) ? input.metadata : {};
-    if (textOf(given, 'name') !== name) {
-      const message = `the name of the object (${textOf(given, 'name')}) does not match the name on the URL (${name})`;
-      throw badRequest(message);
-    }
     if (!request.type.allowsUnconditionalUpdate && textOf(given, 'resourceVersion') === '') {
       const message = 'Invalid value: 0x0: must be specified for an update';
       const cause = { reason: 'FieldValueInvalid', field: 'metadata.resourceVersion', message };
@@ -188,10 +184,7 @@ export class Writes {
 
   private commit(request: WriteRequest, previous: KubeObject, object: KubeObject): KubeObject {
     if (request.dryRun || sameValue(object, previous)) return object;
-    const { deletionTimestamp, finalizers } = object.metadata;
-    const stored = this.to.objects.put(request.type, object);
-    if (deletionTimestamp === undefined || (finalizers ?? []).length > 0) return stored;
-    return this.to.deletions.finish(request.type, stored);
+    return this.to.deletions.resume(request.type, this.to.objects.put(request.type, object));
   }
 
   private requireNamespace(type: ResourceType, namespace: string | undefined, name: string, given: Fields): void {
@@ -227,7 +220,12 @@ export class Writes {
 
 /** An update that names another uid or an old resourceVersion was made from something else than what is stored. */
 function requireSameObject(type: ResourceType, previous: KubeObject, given: Fields): void {
-  const { name, uid, resourceVersion } = previous.metadata;
+  const { name, namespace, uid, resourceVersion } = previous.metadata;
+  for (const [field, expected] of [['name', name] as const, ['namespace', namespace ?? ''] as const]) {
+    const stated = textOf(given, field);
+    if (stated === expected || (field === 'namespace' && stated === '')) continue;
+    throw badRequest(`the ${field} of the object (${stated}) does not match the ${field} on the URL (${expected})`);
+  }
   const givenUid = textOf(given, 'uid');
   if (givenUid !== '' && givenUid !== uid) {
     const why = `Precondition failed: UID in precondition: ${givenUid}, UID in object meta: ${uid}`;

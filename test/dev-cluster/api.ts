@@ -6,8 +6,27 @@ import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { createLogger } from '../../src/base/log.ts';
 import { type DevCluster, startDevCluster } from '../../src/dev-cluster/dev-cluster.ts';
 
-// biome-ignore lint: decoded JSON of any shape, looked into by tests only
-export type Json = { [field: string]: Json } & Json[] & string & number & boolean;
+/** Decoded JSON of any shape: tests look into it and compare what they find. The named fields are merely common ones. */
+export interface Json {
+  readonly metadata: Json;
+  readonly spec: Json;
+  readonly status: Json;
+  readonly details: Json;
+  readonly object: Json;
+  readonly type: Json;
+  readonly code: Json;
+  readonly message: Json;
+  readonly name: Json;
+  readonly [field: string]: Json;
+}
+
+export function items(json: Json | undefined): Json[] {
+  return Array.isArray(json) ? json : [];
+}
+
+export function text(json: Json | undefined): string {
+  return typeof json === 'string' ? json : JSON.stringify(json);
+}
 
 export interface Reply {
   readonly status: number;
@@ -38,10 +57,10 @@ export class Api {
       },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
-    const text = await response.text();
+    const content = await response.text();
     const isJson = response.headers.get('content-type')?.startsWith('application/json') === true;
     const warning = response.headers.get('warning');
-    return { status: response.status, body: (isJson ? JSON.parse(text) : text) as Json, warning };
+    return { status: response.status, body: (isJson ? JSON.parse(content) : content) as Json, warning };
   }
 
   get(path: string, options?: SendOptions): Promise<Reply> {
@@ -101,7 +120,9 @@ export class EventStream {
     const taken: string[] = [];
     for (let index = 0; index < count; index++) {
       const event = await this.next();
-      taken.push(event === undefined ? 'END' : `${event.type} ${event.object?.metadata?.name ?? ''}`.trim());
+      taken.push(
+        event === undefined ? 'END' : `${text(event.type)} ${text(event.object.metadata.name ?? event.object.code)}`,
+      );
     }
     return taken;
   }

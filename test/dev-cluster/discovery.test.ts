@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CRDS, type Json, startApi, startWithWidgets } from './api.ts';
+import { CRDS, items, startApi, startWithWidgets, text } from './api.ts';
 
 const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
 
@@ -16,7 +16,7 @@ describe('discovery', () => {
 
   test('the older form names every resource with its verbs and names', async () => {
     const api = await startWithWidgets();
-    const groups = (await api.get('/apis')).body.groups as Json[];
+    const groups = items((await api.get('/apis')).body.groups);
     expect(groups.map((group) => group.name)).toEqual([
       'events.k8s.io',
       'coordination.k8s.io',
@@ -24,9 +24,9 @@ describe('discovery', () => {
       'example.dev',
     ]);
     expect((await api.get('/api')).body.versions).toEqual(['v1']);
-    const core = (await api.get('/api/v1')).body.resources as Json[];
+    const core = items((await api.get('/api/v1')).body.resources);
     expect(core.map((resource) => resource.name)).toContain('pods/status');
-    const [own, status] = (await api.get('/apis/example.dev/v1alpha1')).body.resources as Json[];
+    const [own, status] = items((await api.get('/apis/example.dev/v1alpha1')).body.resources);
     expect(own).toMatchObject({ name: 'widgets', shortNames: ['wd'], categories: ['gadgets'], namespaced: true });
     expect(status).toMatchObject({ name: 'widgets/status', verbs: ['get', 'patch', 'update'] });
     expect((await api.get('/apis/unknown.dev/v1')).status).toBe(404);
@@ -36,22 +36,24 @@ describe('discovery', () => {
     const api = await startWithWidgets();
     const { body } = await api.get('/apis', { accept: AGGREGATED });
     expect(body.kind).toBe('APIGroupDiscoveryList');
-    const group = (body.items as Json[]).find((item) => item.metadata.name === 'example.dev');
-    expect(group?.versions[0]?.resources[0]).toMatchObject({
+    const group = items(body.items).find((item) => text(item.metadata.name) === 'example.dev');
+    expect(items(items(group?.versions)[0]?.resources)[0]).toMatchObject({
       resource: 'widgets',
       scope: 'Namespaced',
       subresources: [{ subresource: 'status' }],
     });
-    expect((await api.get('/api', { accept: AGGREGATED })).body.items[0]?.versions[0]?.version).toBe('v1');
+    expect(items(items((await api.get('/api', { accept: AGGREGATED })).body.items)[0]?.versions)[0]?.version).toBe(
+      'v1',
+    );
   });
 
   test('OpenAPI documents describe the kinds and their hash follows the definition', async () => {
     const api = await startWithWidgets();
     const hashOf = async () =>
-      (await api.get('/openapi/v3')).body.paths['apis/example.dev/v1alpha1']?.serverRelativeURL;
+      (await api.get('/openapi/v3')).body.paths?.['apis/example.dev/v1alpha1']?.serverRelativeURL;
     const before = await hashOf();
-    const { body } = await api.get(String(before));
-    const schema = body.components.schemas['dev.example.v1alpha1.Widget'];
+    const { body } = await api.get(text(before));
+    const schema = body.components?.schemas?.['dev.example.v1alpha1.Widget'];
     expect(schema?.['x-kubernetes-group-version-kind']).toEqual([
       { group: 'example.dev', version: 'v1alpha1', kind: 'Widget' },
     ]);
