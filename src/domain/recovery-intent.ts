@@ -1,7 +1,7 @@
 import type { SafekeeperId } from './ids.ts';
 import { type LogEnd, mostAdvanced } from './log-position.ts';
 import { INVALID_LSN, type Lsn, maxLsn } from './lsn.ts';
-import { type Generation, type Membership, quorumSize, witnessBound } from './membership.ts';
+import { type Generation, type Membership, witnessBound } from './membership.ts';
 import type { Members } from './recovery-members.ts';
 import type { RecoveryPolicy } from './recovery-policy.ts';
 import { isWitness, type Replica, type Witness } from './replica-state.ts';
@@ -49,18 +49,16 @@ export function hasWitnessBound(members: Members, witnesses: readonly Replica[])
 }
 
 /**
- * Rule R5: a majority is gone, or no answer that is still missing could make the bound hold. The first set decides: of
- * a pending change nothing can be lost that the members of before do not have (rule R10).
+ * Rule R5: no answer that is still missing could make the bound hold. A lost majority is the plainest case: it leaves
+ * n - q, one too few. The first set decides: of a pending change nothing can be lost that the members of before do
+ * not have (rule R10).
  */
 export function isQuorumLost(members: Members, replicas: readonly Replica[]): boolean {
-  const gone = replicas.filter(({ state }) => state === 'Lost' || state === 'Hollow');
   const possible = replicas.filter(
     ({ state }) => state === 'Present' || state === 'Unreachable' || state === 'Unknown',
   );
   const [current = []] = members.sets;
-  return (
-    countIn(current, gone) >= quorumSize(current.length) || countIn(current, possible) < witnessBound(current.length)
-  );
+  return countIn(current, possible) < witnessBound(current.length);
 }
 
 /** Tmax of rule R3: the highest term of every member that answered with a status, witness or not. */

@@ -91,8 +91,6 @@ export class HttpClient implements AsyncDisposable {
     else deadline.signal.addEventListener('abort', abort, { once: true });
     try {
       const response = await this.send(request, controller.signal);
-      // Nobody may be reading when the body ends early; who reads gets the error from the iteration.
-      response.body.on('error', () => {});
       signal.addEventListener('abort', abort, { once: true });
       // A body that is destroyed or aborted while nobody reads it must not end the process; readers still get the error.
       response.body.on('error', () => undefined);

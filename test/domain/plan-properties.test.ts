@@ -10,7 +10,7 @@ import { NOW_MS, planInputs } from './support.ts';
 
 type Pull = Extract<Plan, { kind: 'Pull' }>;
 
-const RUNS = 1_000;
+const RUNS = 700;
 
 /** Checks `property` on every pull; the run fails when next to no input leads to one. */
 function everyPull(
@@ -246,7 +246,7 @@ test('planning is deterministic and does not depend on the order of any map', ()
       expect(planRecovery(input)).toEqual(planRecovery(input));
       expect(planRecovery(other)).toEqual(planRecovery(input));
     }),
-    { numRuns: 1_000 },
+    { numRuns: 500 },
   );
 });
 
@@ -281,6 +281,6 @@ test('every outcome of a plan has five conditions with listed reasons, never bot
       const event = eventOf(outcome, 'False');
       if (event !== undefined) expect(Object.keys(REASONS)).toContain(event.reason);
     }),
-    { numRuns: 2_000 },
+    { numRuns: 700 },
   );
 });
