@@ -13,7 +13,7 @@ import { install } from './install.ts';
 import type { Timeline } from './timeline.ts';
 import type { TimelineMap } from './timeline-map.ts';
 
-/** The first timeline ids of these are what Postgres versions safekeepers know. */
+/** The Postgres versions whose WAL safekeepers know. */
 const POSTGRES_MAJOR_MIN = 14;
 const POSTGRES_MAJOR_MAX = 17;
 

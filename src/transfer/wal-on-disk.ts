@@ -6,7 +6,7 @@ import type { ControlFile } from '../safekeeper/control-file.ts';
 import { findWalEnd, type WalSource } from '../safekeeper/wal-end.ts';
 
 /** The segments of a timeline directory. */
-export function walDirectory(files: FileSystem, directory: string): WalSource {
+function walDirectory(files: FileSystem, directory: string): WalSource {
   return {
     open: async (fileName) => {
       try {
