@@ -9,7 +9,7 @@ export interface DecodedBody {
   readonly duplicates: readonly string[];
 }
 
-export const OBJECT_MEDIA_TYPES: readonly string[] = ['application/json', 'application/yaml'];
+const OBJECT_MEDIA_TYPES: readonly string[] = ['application/json', 'application/yaml'];
 
 /** `application/json; charset=utf-8` → `application/json`. */
 export function mediaTypeOf(contentType: string | undefined): string {

@@ -34,6 +34,12 @@ export function compileCustomResource(definition: KubeObject): Compilation {
     return refused('spec.versions[0].subresources.scale', 'the scale subresource is not supported by this server');
   }
   const own = given as Schema;
+  if (Object.keys(own.properties?.metadata ?? {}).some((key) => key !== 'type' && key !== 'description')) {
+    return refused(
+      `${path}.properties[metadata]`,
+      'this server restricts metadata.name only by rules on self.metadata.name',
+    );
+  }
   const wrongDefaults = defaultErrors(own, path);
   if (wrongDefaults.length > 0) return { kind: 'refused', causes: wrongDefaults };
   const schema = objectSchema(own);

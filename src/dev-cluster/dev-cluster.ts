@@ -51,16 +51,18 @@ export interface DevCluster extends AsyncDisposable {
  * subresource, optimistic concurrency, finalizers, garbage collection and tables.
  *
  * What a real kube-apiserver has and this lacks:
- * - Persistence, authentication, authorization, TLS, admission webhooks and policies, aggregation, protobuf, /openapi/v2.
+ * - Persistence, authentication, authorization (and its reviews), TLS, admission webhooks and policies, aggregation,
+ *   /openapi/v2, protobuf (but for what `kubectl create` sends of the kinds below).
  * - Kinds beyond Namespace, ConfigMap, Secret, ServiceAccount, Pod, Event, Lease and CustomResourceDefinition. Nothing
  *   runs pods, and much of a pod's spec is stored without being checked. Secrets can be changed though `immutable`.
- * - CustomResourceDefinitions with several versions or conversion, the scale subresource, name conflict detection.
- * - In CEL: Kubernetes' extension libraries but `url`/`isURL` (no quantity, ip, cidr, format, regex, list and set
- *   functions), `optionalOldSelf`, and cost limits: a real server may refuse a rule over lists without `maxItems`. A rule
- *   that this CEL cannot compile is refused with the definition; has() of an undeclared field is not found out.
- *   Regular expressions are JavaScript's, which know more than RE2.
- * - Foreground deletion (treated as background), deletion of custom resources with their definition waits for no finalizer,
- *   graceful deletion of pods, validation of merge keys within `allOf`, ratcheting of old invalid values.
+ * - CustomResourceDefinitions with several versions or conversion, the scale subresource, embedded resources, schemas of
+ *   metadata (all refused), name conflict detection.
+ * - In CEL: Kubernetes' extension libraries but `url`/`isURL`, of absolute URLs (no quantity, ip, cidr, format, regex, list
+ *   and set functions), `optionalOldSelf`, has() of an indexed value: a rule with these is refused with its definition. Not
+ *   found out: has() of an undeclared field, a rule that is too costly for a real server (lists without `maxItems`),
+ *   functions that only this CEL has (bytes.json, …). Regular expressions are JavaScript's, which know more than RE2.
+ * - Foreground deletion (treated as background), finalizers of custom resources when their definition is deleted (not waited
+ *   for), graceful deletion of pods, ratcheting of old invalid values.
  * - Server-side apply keeps the order of existing list items and puts new ones last.
  */
 export async function startDevCluster(options: DevClusterOptions): Promise<DevCluster> {

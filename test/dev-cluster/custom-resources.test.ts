@@ -74,10 +74,10 @@ describe('validation', () => {
     });
   });
 
-  test('a null gives way to the default', async () => {
+  test('a null gives way to the default or counts as absent', async () => {
     const api = await startWithWidgets();
-    const { body } = await api.post(WIDGETS, widget('w', { replicas: null }));
-    expect(body.spec.replicas).toBe(3);
+    const { body } = await api.post(WIDGETS, widget('w', { replicas: null, interval: null, extra: { free: null } }));
+    expect(body.spec).toEqual({ tenantId: TENANT, replicas: 3, mode: 'Automatic', extra: { free: null } });
   });
 
   test('unknown fields: refused, warned of or dropped in silence', async () => {
@@ -170,6 +170,31 @@ describe('definitions', () => {
       `${schemaPath}.properties[a].x-kubernetes-list-map-keys`,
     ],
     ['a bad pattern', { properties: { a: { type: 'string', pattern: '(' } } }, `${schemaPath}.properties[a].pattern`],
+    [
+      'structure within anyOf',
+      { properties: { a: { type: 'object', anyOf: [{ type: 'object' }] } } },
+      `${schemaPath}.properties[a].anyOf[0].type`,
+    ],
+    [
+      'a rule within not',
+      { properties: { a: { type: 'string', not: { 'x-kubernetes-validations': [{ rule: 'true' }] } } } },
+      `${schemaPath}.properties[a].not.x-kubernetes-validations`,
+    ],
+    [
+      'an embedded resource',
+      { properties: { a: { type: 'object', 'x-kubernetes-embedded-resource': true } } },
+      `${schemaPath}.properties[a].x-kubernetes-embedded-resource`,
+    ],
+    [
+      'a restricted metadata',
+      { properties: { metadata: { type: 'object', required: ['labels'] } } },
+      `${schemaPath}.properties[metadata]`,
+    ],
+    [
+      'an option of a rule that is not known',
+      { 'x-kubernetes-validations': [{ rule: 'true', optionalOldSelf: true }] },
+      `${schemaPath}.x-kubernetes-validations[0].optionalOldSelf`,
+    ],
     [
       'a wrong default',
       { properties: { a: { type: 'integer', default: 'x' } } },

@@ -24,7 +24,7 @@ const ESCAPES: readonly (readonly [string, string])[] = [
 ];
 
 /** The name under which CEL reaches a property, escaped as Kubernetes does; undefined when it cannot be reached. */
-export function celName(property: string): string | undefined {
+function celName(property: string): string | undefined {
   if (RESERVED.has(property)) return `__${property}__`;
   const escaped = ESCAPES.reduce((name, [text, escape]) => name.replaceAll(text, escape), property);
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(escaped) ? escaped : undefined;

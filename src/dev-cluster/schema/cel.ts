@@ -37,6 +37,8 @@ export function compileRules(schema: Schema, schemaPath: string): RuleCompilatio
   return { kind: 'compiled', rules: { any, check: (value, old, path) => evaluator.check(schema, value, old, path) } };
 }
 
+const RULE_KEYS: readonly string[] = ['rule', 'message', 'messageExpression', 'reason', 'fieldPath'];
+
 class RuleCompiler {
   readonly compiled = new Map<Schema, CompiledRule[]>();
   readonly causes: Cause[] = [];
@@ -68,6 +70,10 @@ class RuleCompiler {
   }
 
   private compile(schema: Schema, source: ValidationRule, path: string, correlated: boolean): void {
+    for (const key of Object.keys(source)) {
+      if (!RULE_KEYS.includes(key))
+        this.refuse(`${path}.${key}`, source.rule, `${key} is not supported by this server`);
+    }
     const evaluate = this.expression(schema, source.rule, 'bool', `${path}.rule`);
     const { messageExpression } = source;
     const message =

@@ -21,7 +21,7 @@ export function prune(schema: Schema, value: unknown, path: string, onUnknown: (
   return kept;
 }
 
-/** Copies `value` with the schema's defaults; a null where null is not allowed gives way to the default. */
+/** Copies `value` with the schema's defaults. A null where the schema knows the type and allows none counts as absent. */
 export function applyDefaults(schema: Schema, value: unknown): unknown {
   if (Array.isArray(value)) {
     const { items } = schema;
@@ -31,7 +31,7 @@ export function applyDefaults(schema: Schema, value: unknown): unknown {
   const complete: Fields = {};
   for (const [field, child] of Object.entries(value)) {
     const childSchema = propertySchema(schema, field);
-    if (child === null && childSchema?.default !== undefined && childSchema.nullable !== true) continue;
+    if (child === null && childSchema?.type !== undefined && childSchema.nullable !== true) continue;
     complete[field] = childSchema === undefined ? child : applyDefaults(childSchema, child);
   }
   for (const [field, childSchema] of Object.entries(schema.properties ?? {})) {

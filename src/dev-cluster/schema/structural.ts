@@ -41,7 +41,6 @@ export interface Schema {
   readonly not?: Schema;
   readonly 'x-kubernetes-preserve-unknown-fields'?: boolean;
   readonly 'x-kubernetes-int-or-string'?: boolean;
-  readonly 'x-kubernetes-embedded-resource'?: boolean;
   readonly 'x-kubernetes-list-type'?: 'atomic' | 'set' | 'map';
   readonly 'x-kubernetes-list-map-keys'?: readonly string[];
   readonly 'x-kubernetes-map-type'?: 'granular' | 'atomic';
@@ -55,7 +54,7 @@ const STRUCTURAL_KEYS: ReadonlySet<string> = new Set(
   `type title description format nullable default example externalDocs enum pattern minLength maxLength
   minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minItems maxItems minProperties maxProperties
   required properties additionalProperties items allOf anyOf oneOf not
-  x-kubernetes-preserve-unknown-fields x-kubernetes-int-or-string x-kubernetes-embedded-resource
+  x-kubernetes-preserve-unknown-fields x-kubernetes-int-or-string
   x-kubernetes-list-type x-kubernetes-list-map-keys x-kubernetes-map-type x-kubernetes-validations`.split(/\s+/),
 );
 const TYPES: readonly unknown[] = ['object', 'array', 'string', 'integer', 'number', 'boolean'];
@@ -81,7 +80,7 @@ export function listMapKey(schema: Schema, item: unknown): Fields {
 /** Everything that keeps `schema` from being a structural schema that this server understands completely. */
 export function structuralErrors(schema: unknown, path: string): Cause[] {
   if (!isFields(schema)) return [problem(path, 'must be a schema object')];
-  return [...ownErrors(schema, path), ...childErrors(schema, path)];
+  return [...ownErrors(schema, path), ...childErrors(schema, path), ...combinationErrors(schema, path)];
 }
 
 function ownErrors(schema: Fields, path: string): Cause[] {
@@ -134,6 +133,38 @@ function childErrors(schema: Fields, path: string): Cause[] {
     causes.push(...structuralErrors(schema.additionalProperties, childPath(path, 'additionalProperties')));
   }
   return causes;
+}
+
+/** What stands in allOf, anyOf, oneOf and not may only restrict values whose structure is declared outside. */
+function combinationErrors(schema: Fields, path: string): Cause[] {
+  const parts = ['allOf', 'anyOf', 'oneOf', 'not'].flatMap((key): [string, unknown][] => {
+    const value = schema[key];
+    if (!Array.isArray(value)) return value === undefined ? [] : [[childPath(path, key), value]];
+    return (value as unknown[]).map((part, index): [string, unknown] => [`${childPath(path, key)}[${index}]`, part]);
+  });
+  const typeAllowed = schema['x-kubernetes-int-or-string'] === true;
+  return parts.flatMap(([at, part]) => restrictionErrors(part, at, typeAllowed));
+}
+
+function restrictionErrors(part: unknown, path: string, typeAllowed: boolean): Cause[] {
+  if (!isFields(part)) return [problem(path, 'must be a schema object')];
+  const structure = [
+    'description',
+    'title',
+    'default',
+    'nullable',
+    'additionalProperties',
+    ...(typeAllowed ? [] : ['type']),
+  ];
+  const own = Object.keys(part)
+    .filter((key) => structure.includes(key) || !STRUCTURAL_KEYS.has(key) || key.startsWith('x-kubernetes-'))
+    .map((key) => problem(childPath(path, key), 'is not allowed within allOf, anyOf, oneOf or not'));
+  const properties = Object.entries(isFields(part.properties) ? part.properties : {});
+  const below = properties.flatMap(([field, child]) =>
+    restrictionErrors(child, `${childPath(path, 'properties')}[${field}]`, false),
+  );
+  const items = part.items === undefined ? [] : restrictionErrors(part.items, childPath(path, 'items'), false);
+  return [...own, ...below, ...items, ...combinationErrors(part, path)];
 }
 
 function isPattern(pattern: string): boolean {
