@@ -28,7 +28,7 @@ const LAYERS: Record<string, { folders: string[]; packages: string[] }> = {
     folders: ['base', 'observability', 'http', 'domain', 'safekeeper', 'api', 'kube'],
     packages: [],
   },
-  'dev-cluster': { folders: ['base', 'http', 'api'], packages: ['ajv', '@marcbachmann/cel-js', 'yaml'] },
+  'dev-cluster': { folders: ['base', 'http', 'api'], packages: ['@marcbachmann/cel-js', 'yaml'] },
 };
 
 const SRC = resolve(import.meta.dirname, '../src');
