@@ -9,7 +9,7 @@ import type { KubeClient } from '../kube/kube-client.ts';
 import { keyOf, objectKey } from '../kube/object.ts';
 import { Reflector } from '../kube/reflector.ts';
 import type { Runtime } from '../kube/runtime.ts';
-import { intentChanged, watches } from '../kube/source.ts';
+import { intentChanged, type Source, watches } from '../kube/source.ts';
 import { StatusWriter } from '../kube/status-writer.ts';
 import { ClusterRegistry } from './cluster/cluster-runtime.ts';
 import { ClusterReconciler } from './cluster/reconcile.ts';
@@ -32,12 +32,18 @@ const CLUSTER_WORKERS = 4;
 const TIMELINE_WORKERS = 32;
 const CLUSTER_RECONCILE_TIMEOUT_MS = 120_000;
 const TIMELINE_RECONCILE_TIMEOUT_MS = 180_000;
+/** However long the API server was away, everything is looked at again soon after it is back. */
+const RETRY_DELAY_MAX_MS = 30_000;
 
 /**
  * Runs both controllers until `drain` (an orderly stop) or `signal` (leadership is lost) is aborted. Recoveries under
  * way end with either: whoever leads next plans them again.
  */
-export async function runControllers(options: RunControllersOptions, drain: AbortSignal, signal: AbortSignal): Promise<void> {
+export async function runControllers(
+  options: RunControllersOptions,
+  drain: AbortSignal,
+  signal: AbortSignal,
+): Promise<void> {
   const { client, runtime, events, http } = options;
   const selection = options.namespace === undefined ? {} : { namespace: options.namespace };
   const clusters = new Reflector<SafekeeperCluster, never>({ client, runtime, type: CLUSTER_RESOURCE, selection });
@@ -52,6 +58,11 @@ export async function runControllers(options: RunControllersOptions, drain: Abor
   const stop = AbortSignal.any([drain, signal]);
   const shared = { events, clock: runtime.clock, log: runtime.log };
 
+  /** Whichever objects stand for the same timeline: one of them has to give way to the oldest. */
+  const withSiblings = (timeline: SafekeeperTimeline) => {
+    const siblings = timelineIdentity(timeline).flatMap((identity) => timelines.store.byIndex('identity', identity));
+    return [timeline, ...siblings].map(keyOf);
+  };
   const timelineReconciler = new TimelineReconciler({
     ...shared,
     timelines: timelines.store,
@@ -85,16 +96,19 @@ export async function runControllers(options: RunControllersOptions, drain: Abor
   const timelineController: Controller = new Controller({
     name: 'timeline',
     runtime,
-    sources: [watches(timelines, (timeline) => [keyOf(timeline)], { when: intentChanged })],
+    sources: [watches(timelines, withSiblings, { when: intentChanged })],
     reconcile: timelineReconciler.reconcile,
+    retryDelayMaxMs: RETRY_DELAY_MAX_MS,
     workerCount: TIMELINE_WORKERS,
     reconcileTimeoutMs: TIMELINE_RECONCILE_TIMEOUT_MS,
   });
   const clusterController = new Controller({
     name: 'cluster',
     runtime,
-    sources: [watches(clusters, (cluster) => [keyOf(cluster)], { when: intentChanged })],
+    // A cluster's first visit wakes its timelines, so theirs must be listed by then.
+    sources: [watches(clusters, (cluster) => [keyOf(cluster)], { when: intentChanged }), onlySynced(timelines)],
     reconcile: clusterReconciler.reconcile,
+    retryDelayMaxMs: RETRY_DELAY_MAX_MS,
     workerCount: CLUSTER_WORKERS,
     reconcileTimeoutMs: CLUSTER_RECONCILE_TIMEOUT_MS,
   });
@@ -103,12 +117,21 @@ export async function runControllers(options: RunControllersOptions, drain: Abor
   await Promise.all([
     clusters.run(stop),
     timelines.run(stop),
-    // A cluster's first visit wakes its timelines, so theirs must be listed by then.
-    timelines.store.waitForSync().then(() => clusterController.run(drain, signal)),
+    clusterController.run(drain, signal),
     timelineController.run(drain, signal),
   ]);
+  await timelineReconciler.settled();
 }
 
 function clusterKeyOf({ metadata, spec }: SafekeeperTimeline): string {
   return objectKey({ namespace: metadata.namespace, name: spec.clusterRef.name });
+}
+
+/** Has a controller wait for a cache that it reads, without being told of its changes. */
+function onlySynced({ store }: Pick<Reflector<SafekeeperTimeline>, 'store'>): Source {
+  return {
+    hasSynced: () => store.hasSynced(),
+    waitForSync: () => store.waitForSync(),
+    start: () => ({ [Symbol.dispose]: () => undefined }),
+  };
 }

@@ -44,13 +44,17 @@ export interface OutcomeContext {
   readonly paused: string | undefined;
 }
 
-/** Ready, Reconciling and Stalled of one outcome, and the event that announces it. Undefined means False or no event. */
-interface Verdict {
+/** What Ready, Reconciling and Stalled say, of a timeline or a whole cluster. Undefined means False. */
+export interface Verdict {
   readonly ready: { readonly status: Condition['status']; readonly reason: Reason };
   readonly reconciling: Reason | undefined;
   readonly stalled: Reason | undefined;
-  readonly event: Reason | undefined;
   readonly message: string;
+}
+
+/** The verdict on one outcome, and the event that announces it, if any. */
+interface OutcomeVerdict extends Verdict {
+  readonly event: Reason | undefined;
 }
 
 /** The event of each wait; a failure was announced when it happened. */
@@ -60,23 +64,32 @@ const WAIT_EVENTS: Readonly<Record<WaitReason, Reason | undefined>> = {
   RetryBackoff: undefined,
 };
 
-/** All five conditions, always, in one order (kstatus: Reconciling and Stalled are true when abnormal). */
+/** The conditions of a timeline. */
 export function conditionsOf(outcome: Outcome, context: OutcomeContext): Condition[] {
-  const verdict = verdictOf(outcome);
-  const { message } = verdict;
-  const paused = context.paused !== undefined;
+  return conditionsOfVerdict(verdictOf(outcome), context.paused, quorumIntact(context));
+}
+
+/**
+ * All five conditions, always, in one order (kstatus: Reconciling and Stalled are true when abnormal). While paused,
+ * Ready is as observed and nothing else goes on.
+ */
+export function conditionsOfVerdict(
+  { ready, reconciling, stalled, message }: Verdict,
+  paused: string | undefined,
+  quorumIntact: Condition,
+): Condition[] {
   const abnormal = (type: ConditionType, reason: Reason | undefined, otherwise: Reason): Condition =>
-    reason === undefined || paused
+    reason === undefined || paused !== undefined
       ? { type, status: 'False', reason: otherwise, message: '' }
       : { type, status: 'True', reason, message };
   return [
-    { type: 'Ready', ...verdict.ready, message },
-    abnormal('Reconciling', verdict.reconciling, 'Idle'),
-    abnormal('Stalled', verdict.stalled, 'Progressing'),
-    context.paused === undefined
+    { type: 'Ready', ...ready, message },
+    abnormal('Reconciling', reconciling, 'Idle'),
+    abnormal('Stalled', stalled, 'Progressing'),
+    paused === undefined
       ? { type: 'Paused', status: 'False', reason: 'NotPaused', message: '' }
-      : { type: 'Paused', status: 'True', reason: 'Paused', message: context.paused },
-    quorumIntact(context),
+      : { type: 'Paused', status: 'True', reason: 'Paused', message: paused },
+    quorumIntact,
   ];
 }
 
@@ -105,7 +118,7 @@ export function redundancyOf({ members, replicas }: Pick<OutcomeContext, 'member
 }
 
 /** The table of spec/product.md, "Conditions": one case a row. */
-function verdictOf(outcome: Outcome): Verdict {
+function verdictOf(outcome: Outcome): OutcomeVerdict {
   switch (outcome.kind) {
     case 'Observing':
       return {
@@ -158,7 +171,7 @@ function verdictOf(outcome: Outcome): Verdict {
 }
 
 /** The operator is at work or waits for something that comes by itself. */
-function atRisk(ready: Reason, reconciling: Reason, event: Reason | undefined, message: string): Verdict {
+function atRisk(ready: Reason, reconciling: Reason, event: Reason | undefined, message: string): OutcomeVerdict {
   return {
     ready: { status: 'False', reason: ready },
     reconciling,
@@ -169,7 +182,7 @@ function atRisk(ready: Reason, reconciling: Reason, event: Reason | undefined, m
 }
 
 /** Nothing more happens until a person does something. */
-function needsYou(ready: Reason, stalled: Reason, event: Reason | undefined, message: string): Verdict {
+function needsYou(ready: Reason, stalled: Reason, event: Reason | undefined, message: string): OutcomeVerdict {
   return {
     ready: { status: 'False', reason: ready },
     reconciling: undefined,

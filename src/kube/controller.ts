@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { assert, assertNever } from '../base/assert.ts';
 import { startDeadline } from '../base/deadline.ts';
 import { describeError, Failure } from '../base/failure.ts';
@@ -27,6 +28,8 @@ export interface ControllerOptions {
   readonly workerCount: number;
   /** For one reconcile. */
   readonly reconcileTimeoutMs: number;
+  /** A failing key is tried again at least so often; otherwise see {@link WorkQueue.retry}. */
+  readonly retryDelayMaxMs?: number;
   /** How long the start waits for the sources' first lists. */
   readonly syncTimeoutMs?: number;
   /** How long a stop lets running reconciles finish. */
@@ -51,6 +54,7 @@ export class Controller {
       observer: queueMetrics(options.name, options.runtime.metrics),
       // A quarter of the workers stays free for keys that did not fail.
       retryConcurrencyMax: Math.max(1, Math.floor((options.workerCount * 3) / 4)),
+      ...(options.retryDelayMaxMs === undefined ? {} : { retryDelayMaxMs: options.retryDelayMaxMs }),
     });
   }
 
@@ -73,6 +77,8 @@ export class Controller {
       throw error;
     }
     const hardStop = new AbortController();
+    // Every worker waits with it.
+    setMaxListeners(0, hardStop.signal);
     const workers = Promise.all(Array.from({ length: this.options.workerCount }, () => this.work(hardStop.signal)));
     const subscriptions = this.options.sources.map((source) =>
       source.start((key, priority) => this.queue.add(key, priority)),

@@ -23,6 +23,8 @@ export interface WorkQueueOptions {
   readonly observer?: QueueObserver;
   /** How many keys of the retry lane may be processed at once: less than the workers, so that healthy keys find one. */
   readonly retryConcurrencyMax: number;
+  /** The longest backoff; 1000 s unless given. */
+  readonly retryDelayMaxMs?: number;
 }
 
 const RETRY_INITIAL_MS = 5;
@@ -39,6 +41,7 @@ export class WorkQueue<Key extends string> {
   private readonly clock: Clock;
   private readonly observer: QueueObserver | undefined;
   private readonly retryConcurrencyMax: number;
+  private readonly retryDelayMaxMs: number;
   private readonly lines: Readonly<Record<Lane, Line<Key>>> = {
     user: new Line(),
     routine: new Line(),
@@ -59,6 +62,7 @@ export class WorkQueue<Key extends string> {
     this.clock = options.clock;
     this.observer = options.observer;
     this.retryConcurrencyMax = options.retryConcurrencyMax;
+    this.retryDelayMaxMs = options.retryDelayMaxMs ?? RETRY_CAP_MS;
   }
 
   /** Keys that wait for a worker; delayed ones are not among them. */
@@ -75,11 +79,15 @@ export class WorkQueue<Key extends string> {
     this.delay(key, delayMs, priority);
   }
 
-  /** Adds the key after its backoff, 5 ms doubling to 1000 s, or after `delayMinMs` when that is longer. */
+  /** Adds the key after its backoff, 5 ms doubling to `retryDelayMaxMs`, or after `delayMinMs` when that is longer. */
   retry(key: Key, delayMinMs = 0): void {
     const failureCount = this.failures.get(key) ?? 0;
     this.failures.set(key, failureCount + 1);
-    this.delay(key, Math.max(delayMinMs, Math.min(RETRY_INITIAL_MS * 2 ** failureCount, RETRY_CAP_MS)), 'retry');
+    this.delay(
+      key,
+      Math.max(delayMinMs, Math.min(RETRY_INITIAL_MS * 2 ** failureCount, this.retryDelayMaxMs)),
+      'retry',
+    );
   }
 
   /** The key is healthy again: its next failure backs off from the start. */

@@ -22,6 +22,7 @@ import {
 import { type CreateTimelineRequest, createTimelineRequestToJson } from './api-json.ts';
 import { type DiskDump, diskDumpQuery, parseDiskDump } from './debug-dump.ts';
 import { type PullRequest, type PullResult, parsePullResult, pullRequestToJson } from './pull-result.ts';
+import { parseRunningTransfers, type RunningTransfer } from './transfers.ts';
 
 /** What a safekeeper says of one timeline. Only its own well-formed "not found" is a loss. */
 export type TimelineAnswer =
@@ -66,6 +67,12 @@ export class SafekeeperClient {
   async filesystemUsage(signal: AbortSignal): Promise<FilesystemUsage | undefined> {
     const response = await this.answer({ method: 'GET', path: '/v1/debug/filesystem_usage' }, signal);
     return response.status === 404 ? undefined : parseFilesystemUsage(this.expectOk(response));
+  }
+
+  /** What is being copied from or to it now. Undefined where this API is not offered: only agents have it. */
+  async runningTransfers(signal: AbortSignal): Promise<readonly RunningTransfer[] | undefined> {
+    const response = await this.answer({ method: 'GET', path: '/v1/debug/transfers' }, signal);
+    return response.status === 404 ? undefined : parseRunningTransfers(this.expectOk(response));
   }
 
   async listTimelines(signal: AbortSignal): Promise<TenantTimelineId[]> {

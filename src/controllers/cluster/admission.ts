@@ -14,6 +14,12 @@ export interface Exposure {
   readonly computeConnected: boolean;
 }
 
+/** A permit for one recovery between these two; disposing it lets others in. */
+export interface Slot extends Disposable {
+  readonly recipient: SafekeeperId;
+  readonly donor: SafekeeperId;
+}
+
 interface Ticket extends Exposure {
   readonly key: ObjectKey;
   readonly recipient: SafekeeperId;
@@ -42,24 +48,21 @@ export class Admission {
     this.announce();
   }
 
-  /** A permit, or nothing while the limits or somebody more exposed are in the way; then `key` waits in line. */
-  tryEnter(key: ObjectKey, recipient: SafekeeperId, donor: SafekeeperId, exposure: Exposure): Disposable | undefined {
+  /** A slot, or nothing while the limits or somebody more exposed are in the way; then `key` waits in line. */
+  tryEnter(key: ObjectKey, recipient: SafekeeperId, donor: SafekeeperId, exposure: Exposure): Slot | undefined {
     const arrival = this.waiting.get(key)?.arrival ?? this.arrivals++;
     const ticket: Ticket = { ...exposure, key, recipient, donor, arrival };
     this.waiting.set(key, ticket);
-    if (this.running.has(key) || this.nextToEnter(ticket) !== ticket) return undefined;
+    // Most who ask find it full: they must not cost a sort of the whole line each.
+    if (!new Room(this.limits, this.running.values()).has(ticket) || !this.next().includes(ticket)) return undefined;
     this.waiting.delete(key);
     this.running.set(key, ticket);
-    return { [Symbol.dispose]: () => this.leave(ticket) };
+    return { recipient, donor, [Symbol.dispose]: () => this.leave(ticket) };
   }
 
   /** Leaves the line: the timeline no longer needs a recovery. */
   withdraw(key: ObjectKey): void {
     if (this.waiting.delete(key)) this.announce();
-  }
-
-  get runningCount(): number {
-    return this.running.size;
   }
 
   private leave(ticket: Ticket): void {
@@ -68,27 +71,47 @@ export class Admission {
     this.announce();
   }
 
-  /** The first in line among those whose recipient and donor have room, if `candidate` is to be let in at all. */
-  private nextToEnter(candidate: Ticket): Ticket | undefined {
-    if (!this.hasRoom(candidate)) return undefined;
-    const free = this.limits.maxConcurrent - this.running.size;
-    const line = [...this.waiting.values()].filter((ticket) => this.hasRoom(ticket)).sort(byExposure);
-    return line.slice(0, Math.max(free, 0)).find((ticket) => ticket === candidate);
-  }
-
-  private hasRoom({ recipient, donor }: Ticket): boolean {
-    const running = [...this.running.values()];
-    return (
-      running.length < this.limits.maxConcurrent &&
-      running.filter((ticket) => ticket.recipient === recipient).length < this.limits.maxPerRecipient &&
-      running.filter((ticket) => ticket.donor === donor).length < this.limits.maxPerDonor
-    );
+  /** Those in line who may enter now, most exposed first: whoever finds no room lets the others pass. */
+  private next(): Ticket[] {
+    const room = new Room(this.limits, this.running.values());
+    const line = [...this.waiting.values()].filter(({ key }) => !this.running.has(key)).sort(byExposure);
+    return line.filter((ticket) => {
+      const enters = room.has(ticket);
+      if (enters) room.take(ticket);
+      return enters;
+    });
   }
 
   private announce(): void {
-    const free = this.limits.maxConcurrent - this.running.size;
-    const line = [...this.waiting.values()].filter((ticket) => this.hasRoom(ticket)).sort(byExposure);
-    for (const { key } of line.slice(0, Math.max(free, 0))) this.onFree(key);
+    for (const { key } of this.next()) this.onFree(key);
+  }
+}
+
+/** How much of the limits is left. */
+class Room {
+  private readonly limits: AdmissionLimits;
+  private readonly recipients = new Map<SafekeeperId, number>();
+  private readonly donors = new Map<SafekeeperId, number>();
+  private total = 0;
+
+  constructor(limits: AdmissionLimits, taken: Iterable<Ticket>) {
+    this.limits = limits;
+    for (const ticket of taken) this.take(ticket);
+  }
+
+  has({ recipient, donor }: Ticket): boolean {
+    const { maxConcurrent, maxPerRecipient, maxPerDonor } = this.limits;
+    return (
+      this.total < maxConcurrent &&
+      (this.recipients.get(recipient) ?? 0) < maxPerRecipient &&
+      (this.donors.get(donor) ?? 0) < maxPerDonor
+    );
+  }
+
+  take({ recipient, donor }: Ticket): void {
+    this.total++;
+    this.recipients.set(recipient, (this.recipients.get(recipient) ?? 0) + 1);
+    this.donors.set(donor, (this.donors.get(donor) ?? 0) + 1);
   }
 }
 

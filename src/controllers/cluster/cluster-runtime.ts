@@ -23,8 +23,12 @@ export interface SafekeeperHandle {
 /** What the operator holds of one SafekeeperCluster between visits: shared by the cluster's and the timelines' controllers. */
 export class ClusterRuntime {
   readonly key: ObjectKey;
+  /** Of the object that this is about. */
+  readonly uid: string | undefined;
   readonly admission: Admission;
   spec: ClusterSpec;
+  /** The `metadata.generation` that the timelines were last told of. */
+  generation: number | undefined;
   safekeepers: ReadonlyMap<SafekeeperId, SafekeeperHandle>;
   inventory: Inventory = EMPTY_INVENTORY;
   /** Why no recovery may start (rule R20), if so. */
@@ -35,8 +39,14 @@ export class ClusterRuntime {
   paused: string | undefined;
   private readonly http: HttpClient;
 
-  constructor(key: ObjectKey, spec: ClusterSpec, http: HttpClient, onSlotFree: (timeline: ObjectKey) => void) {
+  constructor(
+    { key, uid }: Pick<ClusterRuntime, 'key' | 'uid'>,
+    spec: ClusterSpec,
+    http: HttpClient,
+    onSlotFree: (timeline: ObjectKey) => void,
+  ) {
     this.key = key;
+    this.uid = uid;
     this.spec = spec;
     this.http = http;
     this.admission = new Admission(spec.recovery, onSlotFree);

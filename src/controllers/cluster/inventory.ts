@@ -11,7 +11,7 @@ export interface SafekeeperView {
   readonly state:
     | { readonly kind: 'Reachable' }
     | { readonly kind: 'Unreachable'; readonly problem: string }
-    /** It answers with an id that is not its own; nothing it says is used. */
+    /** It answers with an id that is not its own, or another address claims its id; nothing it says is used (rule R14). */
     | { readonly kind: 'IdConflict'; readonly problem: string }
     | { readonly kind: 'Refused'; readonly problem: string };
   /** By `tenant/timeline`; undefined until it has listed them once. */
@@ -22,10 +22,9 @@ export interface SafekeeperView {
 /** The last scan of a cluster. */
 export interface Inventory {
   readonly views: ReadonlyMap<SafekeeperId, SafekeeperView>;
-  readonly scans: number;
 }
 
-export const EMPTY_INVENTORY: Inventory = { views: new Map(), scans: 0 };
+export const EMPTY_INVENTORY: Inventory = { views: new Map() };
 
 /** What changed between two scans. */
 export interface InventoryChange {
@@ -44,31 +43,44 @@ export async function scanCluster(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Inventory> {
-  const views = await Promise.all(
-    [...safekeepers].map((safekeeper) => scanSafekeeper(safekeeper, before.views.get(safekeeper.id), clock, signal)),
-  );
+  /** Ids that answered at an address which is not theirs, and where. */
+  const strays = new Map<SafekeeperId, string>();
+  const scan = (safekeeper: SafekeeperHandle) =>
+    scanSafekeeper(safekeeper, before.views.get(safekeeper.id), strays, clock, signal);
+  const views = await Promise.all([...safekeepers].map(scan));
   signal.throwIfAborted();
-  return { views: new Map(views.map((view) => [view.id, view])), scans: before.scans + 1 };
+  const distinct = views.map((view): SafekeeperView => {
+    const elsewhere = strays.get(view.id);
+    if (elsewhere === undefined || view.state.kind !== 'Reachable') return view;
+    const problem = `${elsewhere} answers with id ${view.id} too, besides ${view.url}`;
+    const timelines = before.views.get(view.id)?.timelines;
+    return { ...view, timelines, state: { kind: 'IdConflict', problem } };
+  });
+  return { views: new Map(distinct.map((view) => [view.id, view])) };
 }
 
 async function scanSafekeeper(
   { id, url, client }: SafekeeperHandle,
   before: SafekeeperView | undefined,
+  strays: Map<SafekeeperId, string>,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<SafekeeperView> {
-  const known = { id, url, timelines: before?.timelines, lastSeenMs: before?.lastSeenMs };
+  // What another address said before is nothing to compare with.
+  const known = before?.url === url ? before : undefined;
+  const earlier = { id, url, timelines: known?.timelines, lastSeenMs: known?.lastSeenMs };
   try {
     const node = await client.nodeStatus(signal);
     if (node.id !== id) {
-      return { ...known, state: { kind: 'IdConflict', problem: `${url} answers with id ${node.id}, not ${id}` } };
+      strays.set(node.id, url);
+      return { ...earlier, state: { kind: 'IdConflict', problem: `${url} answers with id ${node.id}, not ${id}` } };
     }
     const list = await client.listTimelines(signal);
     const timelines = new Map(list.map((timeline) => [formatTenantTimelineId(timeline), timeline]));
-    return { ...known, state: { kind: 'Reachable' }, timelines, lastSeenMs: clock.wallTimeMs() };
+    return { ...earlier, state: { kind: 'Reachable' }, timelines, lastSeenMs: clock.wallTimeMs() };
   } catch (error) {
     const refused = error instanceof Failure && error.reason === 'CredentialsInvalid';
-    return { ...known, state: { kind: refused ? 'Refused' : 'Unreachable', problem: describeError(error) } };
+    return { ...earlier, state: { kind: refused ? 'Refused' : 'Unreachable', problem: describeError(error) } };
   }
 }
 

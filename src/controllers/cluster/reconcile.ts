@@ -7,8 +7,9 @@ import type { SafekeeperCluster, SafekeeperTimeline } from '../../api/resources.
 import { unsupportedFields } from '../../api/unsupported.ts';
 import type { Clock } from '../../base/clock.ts';
 import { mapBounded } from '../../base/concurrency.ts';
+import { describeError } from '../../base/failure.ts';
 import type { Logger } from '../../base/log.ts';
-import { formatTenantTimelineId } from '../../domain/ids.ts';
+import { formatTenantTimelineId, type TenantTimelineId } from '../../domain/ids.ts';
 import { stormBrake } from '../../domain/storm-brake.ts';
 import type { HttpClient } from '../../http/client.ts';
 import { isApiError } from '../../kube/api-error.ts';
@@ -22,7 +23,7 @@ import type { StatusWriter } from '../../kube/status-writer.ts';
 import type { Store } from '../../kube/store.ts';
 import { type ClusterRegistry, ClusterRuntime } from './cluster-runtime.ts';
 import { compareInventories, type Inventory, knownTimelines, scanCluster, stillLost } from './inventory.ts';
-import { buildClusterStatus, buildProblemStatus, isClusterNews } from './status.ts';
+import { buildClusterStatus, buildProblemStatus, clusterEvents, isClusterNews } from './status.ts';
 import { clusterTimelineIdentity, timelineObject, timelinesToCreate } from './timelines.ts';
 
 export interface ClusterReconcilerOptions {
@@ -41,6 +42,8 @@ export interface ClusterReconcilerOptions {
 
 const CREATE_CONCURRENCY = 8;
 const CREATE_COUNT_MAX = 1_000;
+/** While timelines wait for their first look the sum changes fast. */
+const FIRST_LOOK_RECHECK_MS = 2_000;
 
 /** Looks after SafekeeperClusters: scan, wake the timelines that need a look, make objects for new ones, sum up. */
 export class ClusterReconciler {
@@ -60,39 +63,52 @@ export class ClusterReconciler {
     }
     const parsed = parseClusterSpec(object);
     const problem = parsed.ok ? unsupported(parsed.value) : parsed.error.message;
-    if (!parsed.ok || problem !== undefined) {
-      const message = problem ?? '';
-      registry.set(key, { kind: 'Unusable', reason: 'InvalidSpec', message });
-      this.wake(key, () => true, 'user');
-      await this.report(
-        object,
-        buildProblemStatus(object, 'InvalidSpec', `Needs you: ${message}`, clock.wallTimeMs()),
-        signal,
-      );
-      return { kind: 'Done' };
-    }
+    if (!parsed.ok || problem !== undefined) return await this.refuse(object, problem ?? '', signal);
     const spec = parsed.value;
-    const { cluster, isNew } = this.adopt(key, spec);
-    const wasPaused = cluster.paused;
+    const cluster = this.clusterOf(object, spec);
+    const before = cluster.paused;
     cluster.paused = describePause(readPause(spec.paused, object.metadata, clock.wallTimeMs()), 'cluster');
     await this.scan(cluster, signal);
+    this.adopt(object, cluster, cluster.paused !== before);
     await this.createObjects(object, cluster, signal);
-    if (isNew || wasPaused !== cluster.paused) this.wake(key, () => true, 'routine');
     const timelines = this.options.timelines.byIndex('cluster', key);
-    await this.report(object, buildClusterStatus(object, cluster, timelines, clock.wallTimeMs()), signal);
-    return { kind: 'RequeueAfter', delayMs: spec.inventory.intervalMs };
+    const status = buildClusterStatus(object, cluster, timelines, clock.wallTimeMs());
+    await this.report(object, status, signal);
+    const isFirstLook = findCondition(status.conditions, 'Ready')?.status === 'Unknown';
+    const { intervalMs } = spec.inventory;
+    return { kind: 'RequeueAfter', delayMs: isFirstLook ? Math.min(intervalMs, FIRST_LOOK_RECHECK_MS) : intervalMs };
   };
 
-  private adopt(key: ObjectKey, spec: ClusterSpec): { cluster: ClusterRuntime; isNew: boolean } {
+  private async refuse(object: SafekeeperCluster, message: string, signal: AbortSignal): Promise<ReconcileResult> {
+    const { registry, clock } = this.options;
+    registry.set(keyOf(object), { kind: 'Unusable', reason: 'InvalidSpec', message });
+    this.wake(keyOf(object), () => true, 'user');
+    await this.report(object, buildProblemStatus(object, 'InvalidSpec', message, clock.wallTimeMs()), signal);
+    return { kind: 'Done' };
+  }
+
+  /** The one that is known, with the spec of now; or a new one, which nobody else sees before its first scan. */
+  private clusterOf(object: SafekeeperCluster, spec: ClusterSpec): ClusterRuntime {
     const { registry, http, enqueueTimeline } = this.options;
+    const key = keyOf(object);
+    const { uid } = object.metadata;
     const entry = registry.get(key);
-    if (entry?.kind === 'Usable') {
-      entry.cluster.update(spec);
-      return { cluster: entry.cluster, isNew: false };
+    if (entry?.kind !== 'Usable' || entry.cluster.uid !== uid) {
+      return new ClusterRuntime({ key, uid }, spec, http, (timeline) => enqueueTimeline(timeline, 'user'));
     }
-    const cluster = new ClusterRuntime(key, spec, http, (timeline) => enqueueTimeline(timeline, 'user'));
-    registry.set(key, { kind: 'Usable', cluster });
-    return { cluster, isNew: true };
+    entry.cluster.update(spec);
+    return entry.cluster;
+  }
+
+  /** Shows the cluster to its timelines, and has all of them looked at when what holds for them has changed. */
+  private adopt(object: SafekeeperCluster, cluster: ClusterRuntime, pauseChanged: boolean): void {
+    const { registry } = this.options;
+    const { generation } = object.metadata;
+    const entry = registry.get(cluster.key);
+    const isKnown = entry?.kind === 'Usable' && entry.cluster === cluster && cluster.generation === generation;
+    cluster.generation = generation;
+    registry.set(cluster.key, { kind: 'Usable', cluster });
+    if (!isKnown || pauseChanged) this.wake(cluster.key, () => true, 'routine');
   }
 
   /** Reads the lists and wakes the timelines whose replicas came, went or cannot be seen any more. */
@@ -103,6 +119,7 @@ export class ClusterReconciler {
     cluster.inventory = now;
     const change = compareInventories(before, now);
     cluster.lost = stillLost(cluster.lost, change, now, clock.monotonicMs());
+    const braked = cluster.brake !== undefined;
     cluster.brake = brakeOf(cluster, now);
     for (const [safekeeper, timelines] of change.lost) {
       if (timelines.length > 0)
@@ -112,23 +129,30 @@ export class ClusterReconciler {
     const affected = new Set([...change.lost.values(), ...change.gained.values()].flat().map(formatTenantTimelineId));
     if (affected.size > 0) this.wake(cluster.key, (identity) => affected.has(identity), 'user');
     const lostAnything = [...change.lost.values()].some((timelines) => timelines.length > 0);
-    if (lostAnything || change.flipped.length > 0) this.wake(cluster.key, () => true, 'routine');
+    const brakeChanged = braked !== (cluster.brake !== undefined);
+    if (lostAnything || change.flipped.length > 0 || brakeChanged) this.wake(cluster.key, () => true, 'routine');
   }
 
   private async createObjects(object: SafekeeperCluster, cluster: ClusterRuntime, signal: AbortSignal): Promise<void> {
     const { timelines, client, log } = this.options;
     const { namespace, name } = object.metadata;
-    const hasObject = (id: Parameters<typeof clusterTimelineIdentity>[2]) =>
+    const hasObject = (id: TenantTimelineId) =>
       timelines.byIndex('identity', clusterTimelineIdentity(namespace, name, id)).length > 0;
     const wanted = timelinesToCreate(cluster.inventory, cluster.spec.inventory.timelines, hasObject, CREATE_COUNT_MAX);
-    await mapBounded(wanted, CREATE_CONCURRENCY, async (id) => {
+    if (wanted.length === 0) return;
+    log.info({ cluster: cluster.key, count: wanted.length }, 'Timelines found');
+    const create = async (id: TenantTimelineId) => {
       try {
         await client.create(TIMELINE_RESOURCE, timelineObject(object, id), signal);
       } catch (error) {
         if (!isApiError(error, 'AlreadyExists')) throw error;
       }
+    };
+    // The next scan finds them again; until then everything else goes on.
+    await mapBounded(wanted, CREATE_CONCURRENCY, create).catch((error: unknown) => {
+      signal.throwIfAborted();
+      log.warn({ cluster: cluster.key, error: describeError(error) }, 'Timeline objects not created');
     });
-    if (wanted.length > 0) log.info({ cluster: cluster.key, count: wanted.length }, 'Timelines found');
   }
 
   /** Asks for a visit of the cluster's timelines that fit; `fits` is given `tenant/timeline`. */
@@ -140,15 +164,14 @@ export class ClusterReconciler {
   }
 
   private async report(object: SafekeeperCluster, status: SafekeeperClusterStatus, signal: AbortSignal): Promise<void> {
+    const { statusWriter, events, log } = this.options;
     const before = object.status ?? {};
     if (!isClusterNews(before, status)) return;
-    await this.options.statusWriter.write(object, status, signal);
-    const [was, is] = [before, status].map((each) => findCondition(each.conditions, 'Ready'));
-    if (is === undefined || was?.reason === is.reason || (was === undefined && is.status === 'True')) return;
-    const type = is.status === 'True' ? 'Normal' : 'Warning';
-    const reason = is.status === 'True' ? 'Recovered' : is.reason;
-    this.options.events.record(object, { type, reason, message: is.message });
-    this.options.log.info({ cluster: keyOf(object), reason, detail: is.message }, 'Cluster changed');
+    await statusWriter.write(object, status, signal);
+    for (const event of clusterEvents(before, status)) {
+      events.record(object, event);
+      log.info({ cluster: keyOf(object), reason: event.reason, detail: event.message }, 'Cluster changed');
+    }
   }
 }
 

@@ -1,21 +1,23 @@
-import { bounds } from '../../api/bounds.ts';
 import type { SafekeeperClusterStatus } from '../../api/cluster-status.ts';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../../api/resources.ts';
 import { formatTimestamp } from '../../base/clock.ts';
-import type { Condition, ResourceProblem } from '../../domain/conditions.ts';
+import {
+  type Condition,
+  conditionsOfVerdict,
+  type ConditionType,
+  type OutcomeEvent,
+  pauseEventOf,
+  type ResourceProblem,
+  type Verdict,
+} from '../../domain/conditions.ts';
+import type { Reason } from '../../domain/reasons.ts';
 import { claimConditions, findCondition } from '../../kube/conditions.ts';
 import type { ClusterRuntime } from './cluster-runtime.ts';
+import { cut } from '../text.ts';
 import type { SafekeeperView } from './inventory.ts';
 
 /** How many timelines are in which state, from their own conditions. */
 type TimelineCounts = NonNullable<SafekeeperClusterStatus['timelines']>;
-
-interface ClusterVerdict {
-  readonly ready: Pick<Condition, 'status' | 'reason'>;
-  readonly reconciling: Condition['reason'] | undefined;
-  readonly stalled: Condition['reason'] | undefined;
-  readonly message: string;
-}
 
 /** The status of a cluster that was scanned. */
 export function buildClusterStatus(
@@ -26,11 +28,11 @@ export function buildClusterStatus(
 ): SafekeeperClusterStatus {
   const counts = countTimelines(timelines);
   const views = [...cluster.inventory.views.values()];
-  const verdict = judge(cluster, views, counts);
+  const verdict = judge(cluster, views, timelines, counts);
   const lostOn = countLost(timelines);
   return {
     observedGeneration: object.metadata.generation,
-    message: verdict.message.slice(0, bounds.messageLengthMax),
+    message: cut(verdict.message),
     safekeepers: views.map((view) => ({
       id: Number(view.id),
       url: view.url,
@@ -51,98 +53,139 @@ export function buildProblemStatus(
   message: string,
   wallTimeMs: number,
 ): SafekeeperClusterStatus {
-  const verdict: ClusterVerdict = {
-    ready: { status: 'False', reason },
-    reconciling: undefined,
-    stalled: reason,
-    message,
-  };
+  const verdict = needsYou(reason, message);
   return {
     observedGeneration: object.metadata.generation,
-    message: message.slice(0, bounds.messageLengthMax),
+    message: cut(verdict.message),
     conditions: conditions(object, verdict, undefined, undefined, wallTimeMs),
   };
 }
 
-/** Whether a status says anything new: when a safekeeper was last seen is written along with what is. */
+/** Whether a status says anything new: wording, and when a safekeeper was last seen, are written along with what is. */
 export function isClusterNews(before: SafekeeperClusterStatus, after: SafekeeperClusterStatus): boolean {
-  const essence = ({ safekeepers, conditions: claims, ...rest }: SafekeeperClusterStatus) =>
+  const essence = ({ observedGeneration, timelines, safekeepers, conditions: claims }: SafekeeperClusterStatus) =>
     JSON.stringify([
-      rest.observedGeneration,
-      rest.message,
-      rest.timelines,
-      safekeepers?.map(({ id, url, reachable, timelines, lost }) => [id, url, reachable, timelines, lost]),
-      claims?.map(({ type, status, reason, observedGeneration }) => [type, status, reason, observedGeneration]),
+      observedGeneration,
+      timelines,
+      safekeepers?.map(({ id, url, reachable, timelines: count, lost }) => [id, url, reachable, count, lost]),
+      claims?.map(({ type, status, reason, observedGeneration: of, message }) => [
+        type,
+        status,
+        reason,
+        of,
+        type === 'Paused' ? message : undefined,
+      ]),
     ]);
   return essence(before) !== essence(after);
 }
 
-function judge(cluster: ClusterRuntime, views: readonly SafekeeperView[], counts: TimelineCounts): ClusterVerdict {
-  const stalled = (reason: Condition['reason'], message: string): ClusterVerdict => ({
+/** What a new status is worth telling: another reason of Ready, a pause that began or ended. */
+export function clusterEvents(before: SafekeeperClusterStatus, after: SafekeeperClusterStatus): OutcomeEvent[] {
+  const find = ({ conditions: claims }: SafekeeperClusterStatus, type: ConditionType) => findCondition(claims, type);
+  const paused = find(after, 'Paused');
+  const pause = pauseEventOf(
+    paused?.status === 'True' ? paused.message : undefined,
+    find(before, 'Paused')?.status === 'True',
+  );
+  const events = pause === undefined ? [] : [pause];
+  const [was, is] = [find(before, 'Ready'), find(after, 'Ready')];
+  if (is === undefined || is.reason === was?.reason || is.status === 'Unknown') return events;
+  const { message } = is;
+  // The claims above are the only ones there are, so their reasons are of the closed list.
+  if (is.status === 'False') return [...events, { type: 'Warning', reason: is.reason as Reason, message }];
+  return was?.status === 'False' ? [...events, { type: 'Normal', reason: 'Recovered', message }] : events;
+}
+
+function judge(
+  cluster: ClusterRuntime,
+  views: readonly SafekeeperView[],
+  timelines: readonly SafekeeperTimeline[],
+  counts: TimelineCounts,
+): Verdict {
+  const conflict = views.find(({ state }) => state.kind === 'IdConflict');
+  if (conflict?.state.kind === 'IdConflict') {
+    return needsYou('SafekeeperIdConflict', `${conflict.state.problem}: correct spec.safekeepers.`);
+  }
+  const refused = views.find(({ state }) => state.kind === 'Refused');
+  if (refused?.state.kind === 'Refused') {
+    return needsYou('CredentialsInvalid', `safekeeper ${refused.id}: ${refused.state.problem}.`);
+  }
+  if (cluster.brake !== undefined) return needsYou('StormBrake', cluster.brake);
+  const silent = views.filter(({ state }) => state.kind === 'Unreachable');
+  const figures = `${counts.redundant} of ${counts.total} timelines have all their replicas`;
+  if (silent.length > 0) {
+    const who = silent.map(({ id }) => `safekeeper ${id}`).join(', ');
+    return {
+      ready: { status: 'False', reason: 'ReplicaUnreachable' },
+      reconciling: counts.recovering > 0 ? 'Pulling' : 'WaitingForWitnesses',
+      stalled: undefined,
+      message: `At risk: ${who} ${silent.length === 1 ? 'does' : 'do'} not answer; ${figures}.`,
+    };
+  }
+  if (counts.degraded > 0) return judgeDegraded(timelines, counts, figures);
+  if (counts.redundant < counts.total) {
+    return {
+      ready: { status: 'Unknown', reason: 'Observing' },
+      reconciling: 'Observing',
+      stalled: undefined,
+      message: `Looking at ${counts.total - counts.redundant} timelines for the first time.`,
+    };
+  }
+  return {
+    ready: { status: 'True', reason: 'AllReplicasPresent' },
+    reconciling: undefined,
+    stalled: undefined,
+    message: `Safe: ${figures}.`,
+  };
+}
+
+/** Every safekeeper answers, and some timelines are not redundant: a loss speaks for the cluster, else the first of them. */
+function judgeDegraded(timelines: readonly SafekeeperTimeline[], counts: TimelineCounts, figures: string): Verdict {
+  const reasons = (type: ConditionType, status: Condition['status']): Reason[] =>
+    timelines.flatMap((timeline) => {
+      const condition = findCondition(timeline.status?.conditions, type);
+      return condition?.status === status ? [condition.reason as Reason] : [];
+    });
+  const notReady = reasons('Ready', 'False');
+  const ready: Reason = notReady.includes('ReplicaLost') ? 'ReplicaLost' : (notReady.sort()[0] ?? 'ReplicaLost');
+  const [stalled] = reasons('Stalled', 'True').sort();
+  // Somebody is needed for all that is left.
+  const isStuck = counts.blocked >= counts.degraded;
+  const detail = `${figures}; ${counts.recovering} are being restored`;
+  return {
+    ready: { status: 'False', reason: ready },
+    reconciling: isStuck ? undefined : counts.recovering > 0 ? 'Pulling' : waitReason(reasons('Reconciling', 'True')),
+    stalled: isStuck ? stalled : undefined,
+    message: counts.blocked > 0 ? `Needs you: ${detail}; ${counts.blocked} need you.` : `At risk: ${detail}.`,
+  };
+}
+
+/** Of several waits the one that is shown. */
+function waitReason(reasons: readonly Reason[]): Reason {
+  return reasons.includes('GracePeriod') ? 'GracePeriod' : (reasons[0] ?? 'Observing');
+}
+
+function needsYou(reason: Reason, message: string): Verdict {
+  return {
     ready: { status: 'False', reason },
     reconciling: undefined,
     stalled: reason,
     message: `Needs you: ${message}`,
-  });
-  const conflict = views.find(({ state }) => state.kind === 'IdConflict');
-  if (conflict?.state.kind === 'IdConflict')
-    return stalled('SafekeeperIdConflict', `${conflict.state.problem}: correct spec.safekeepers.`);
-  const refused = views.find(({ state }) => state.kind === 'Refused');
-  if (refused?.state.kind === 'Refused')
-    return stalled('CredentialsInvalid', `safekeeper ${refused.id}: ${refused.state.problem}.`);
-  if (cluster.brake !== undefined) return stalled('StormBrake', cluster.brake);
-  const silent = views.filter(({ state }) => state.kind === 'Unreachable');
-  const progress = counts.recovering > 0 ? 'Pulling' : undefined;
-  const figures = `${counts.redundant} of ${counts.total} timelines have all their replicas`;
-  if (silent.length > 0) {
-    return {
-      ready: { status: 'False', reason: 'ReplicaUnreachable' },
-      reconciling: progress ?? 'WaitingForWitnesses',
-      stalled: undefined,
-      message: `At risk: ${silent.map(({ id }) => `safekeeper ${id}`).join(', ')} ${silent.length === 1 ? 'does' : 'do'} not answer; ${figures}.`,
-    };
-  }
-  if (counts.redundant === counts.total) {
-    return {
-      ready: { status: 'True', reason: 'AllReplicasPresent' },
-      reconciling: undefined,
-      stalled: undefined,
-      message: `Safe: ${figures}.`,
-    };
-  }
-  const needsPerson = counts.blocked > 0 ? `; ${counts.blocked} need you` : '';
-  return {
-    ready: { status: 'False', reason: 'ReplicaLost' },
-    reconciling: progress ?? (counts.blocked < counts.degraded ? 'GracePeriod' : undefined),
-    stalled: undefined,
-    message: `${counts.blocked > 0 ? 'Needs you' : 'At risk'}: ${figures}; ${counts.recovering} are being restored${needsPerson}.`,
   };
 }
 
 function conditions(
   object: SafekeeperCluster,
-  verdict: ClusterVerdict,
+  verdict: Verdict,
   paused: string | undefined,
   quorumLostCount: number | undefined,
   wallTimeMs: number,
 ): NonNullable<SafekeeperClusterStatus['conditions']> {
-  const abnormal = (
-    type: Condition['type'],
-    reason: Condition['reason'] | undefined,
-    otherwise: Condition['reason'],
-  ): Condition =>
-    reason === undefined || paused !== undefined
-      ? { type, status: 'False', reason: otherwise, message: '' }
-      : { type, status: 'True', reason, message: verdict.message };
-  const claims: Condition[] = [
-    { type: 'Ready', ...verdict.ready, message: verdict.message },
-    abnormal('Reconciling', verdict.reconciling, 'Idle'),
-    abnormal('Stalled', verdict.stalled, 'Progressing'),
-    paused === undefined
-      ? { type: 'Paused', status: 'False', reason: 'NotPaused', message: '' }
-      : { type: 'Paused', status: 'True', reason: 'Paused', message: paused },
+  const claims = conditionsOfVerdict(
+    { ...verdict, message: cut(verdict.message) },
+    paused,
     quorumIntact(quorumLostCount),
-  ];
+  );
   return claimConditions(object.status?.conditions ?? [], claims, object.metadata.generation, wallTimeMs);
 }
 

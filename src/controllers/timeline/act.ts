@@ -11,11 +11,14 @@ import type { MemberSources } from '../../domain/recovery-members.ts';
 import { statusOf } from '../../domain/replica-state.ts';
 import type { PullResult } from '../../safekeeper/pull-result.ts';
 import type { SafekeeperHandle } from '../cluster/cluster-runtime.ts';
-import { type Observer, readInOrder, readReplicas } from './observe.ts';
+import { type Observer, readInOrder } from './observe.ts';
+import { watchPull } from './pull-progress.ts';
+import type { Tracking } from './tracking.ts';
 
 /** Everything one recovery needs, fixed when it starts. */
 export interface RecoveryOrder extends Observer {
   readonly intent: RecoveryIntent;
+  readonly tracking: Pick<Tracking, 'notLoadedUntilMs' | 'memory'>;
   readonly evidence: Pick<Evidence, 'disks'>;
   readonly recorded: ReadonlyMap<SafekeeperId, RecordedReplica>;
   readonly sources: MemberSources;
@@ -23,10 +26,19 @@ export interface RecoveryOrder extends Observer {
   readonly stallTimeoutMs: number;
 }
 
+export type RecoveryPhase = 'Pulling' | 'Verifying';
+
+/** Told while a recovery goes on. */
+export interface RecoveryProgress {
+  onPhase(phase: RecoveryPhase): void;
+  /** Bytes that have arrived at the recipient, where it tells. */
+  onBytes(bytes: number): void;
+}
+
 /** How a recovery ended. */
 export type RecoveryResult =
   | { readonly kind: 'Recovered'; readonly fromLsn: Lsn; readonly toLsn: Lsn }
-  /** The plan no longer stood when everything was read again: nothing was done, plan anew. */
+  /** The plan no longer stood when everything was read again: nothing was pulled, plan anew. */
   | { readonly kind: 'Discarded'; readonly message: string }
   /** The recipient has a directory that it could not load (rule R7). */
   | { readonly kind: 'NotLoaded'; readonly message: string }
@@ -41,17 +53,20 @@ type Confirmed = Extract<Confirmation, { kind: 'Confirmed' }>;
  */
 export async function recover(
   order: RecoveryOrder,
-  onPhase: (phase: 'Pulling' | 'Verifying') => void,
+  progress: RecoveryProgress,
   signal: AbortSignal,
 ): Promise<RecoveryResult> {
   try {
-    const { intent, cluster } = order;
+    const { intent, cluster, tracking } = order;
+    const lostSinceMs = tracking.memory.since.get(intent.recipient)?.sinceMs;
     const recipient = cluster.safekeepers.get(intent.recipient);
     if (recipient === undefined) return discarded(`safekeeper ${intent.recipient} left the cluster`);
-    await fence(order, signal);
-    await cluster.safekeepers.get(intent.donor)?.client.checkpoint(order.timeline, signal);
+    await prepareWitnesses(order, signal);
     const others = intent.members.all.filter((id) => id !== intent.recipient);
     const reads = await readInOrder(order, intent.recipient, others, signal);
+    if (tracking.memory.since.get(intent.recipient)?.sinceMs !== lostSinceMs) {
+      return discarded(`safekeeper ${intent.recipient} has answered otherwise in between`);
+    }
     const confirmation = confirmIntent(intent, { ...order, reads });
     if (confirmation.kind === 'Discarded') return discarded(confirmation.message);
     const donor = cluster.safekeepers.get(confirmation.donor.id);
@@ -59,22 +74,25 @@ export async function recover(
     if (confirmation.donor.status.term < confirmation.floor) {
       await donor.client.termBump(order.timeline, confirmation.floor, signal);
     }
-    onPhase('Pulling');
-    const pulled = await pull(order, recipient, donor, signal);
-    return await conclude(order, confirmation, pulled, onPhase, signal);
+    const pulled = await pull(order, recipient, donor, progress, signal);
+    return await conclude(order, confirmation, pulled, progress, signal);
   } catch (error) {
     signal.throwIfAborted();
     return { kind: 'Failed', reason: 'RecoveryFailed', message: describeError(error) };
   }
 }
 
-/** Rule R4 by terms: every witness that can be reached is raised; `confirmIntent` decides whether they were enough. */
-async function fence({ intent, cluster, timeline }: RecoveryOrder, signal: AbortSignal): Promise<void> {
-  if (intent.fencing !== 'ByTerms') return;
-  const raise = async (id: SafekeeperId) => {
-    await cluster.safekeepers.get(id)?.client.termBump(timeline, intent.floor, signal);
+/**
+ * Rule R4 by terms: every witness that can be reached is raised; `confirmIntent` decides whether they were enough. Then
+ * each persists its state, since any of them may turn out to be the donor (rule R15).
+ */
+async function prepareWitnesses({ intent, cluster, timeline }: RecoveryOrder, signal: AbortSignal): Promise<void> {
+  const prepare = async (id: SafekeeperId) => {
+    const client = cluster.safekeepers.get(id)?.client;
+    if (intent.fencing === 'ByTerms') await client?.termBump(timeline, intent.floor, signal);
+    await client?.checkpoint(timeline, signal);
   };
-  await Promise.allSettled(intent.witnesses.map(raise));
+  await Promise.allSettled(intent.witnesses.map(prepare));
   signal.throwIfAborted();
 }
 
@@ -83,11 +101,20 @@ async function pull(
   order: RecoveryOrder,
   recipient: SafekeeperHandle,
   donor: SafekeeperHandle,
+  progress: RecoveryProgress,
   signal: AbortSignal,
 ): Promise<PullResult> {
   using stall = startDeadline(order.stallTimeoutMs, 'a pull without progress on the recipient', signal);
   const watching = new AbortController();
-  const watch = watchProgress(order, recipient, () => stall.extend(), watching.signal);
+  const watch = watchPull(
+    order,
+    recipient.client,
+    {
+      onAlive: () => stall.extend(),
+      onBytes: (bytes) => progress.onBytes(bytes),
+    },
+    watching.signal,
+  );
   try {
     const membership = membershipToSend(order.intent);
     return await recipient.client.pullTimeline(
@@ -101,38 +128,17 @@ async function pull(
   }
 }
 
-/** The used bytes of the recipient's file system are the one sign of progress that every safekeeper shows. */
-async function watchProgress(
-  { clock, stallTimeoutMs }: RecoveryOrder,
-  { client }: SafekeeperHandle,
-  onProgress: () => void,
-  signal: AbortSignal,
-): Promise<void> {
-  let usedBytes: number | undefined;
-  while (!signal.aborted) {
-    try {
-      await clock.sleep(Math.min(stallTimeoutMs / 4, 5_000), signal);
-      const usage = await client.filesystemUsage(signal);
-      // Where it is not offered only the pull's own deadline is left.
-      if (usage === undefined || usage.usageBytes !== usedBytes) onProgress();
-      usedBytes = usage?.usageBytes;
-    } catch {
-      // No answer is no progress.
-    }
-  }
-}
-
 async function conclude(
   order: RecoveryOrder,
   confirmed: Confirmed,
   pulled: PullResult,
-  onPhase: (phase: 'Verifying') => void,
+  progress: RecoveryProgress,
   signal: AbortSignal,
 ): Promise<RecoveryResult> {
   switch (pulled.kind) {
     case 'Pulled':
     case 'AlreadyExists':
-      onPhase('Verifying');
+      progress.onPhase('Verifying');
       return await verify(order, confirmed, signal);
     case 'CreationInProgress':
       return discarded('the recipient is creating the timeline itself');
@@ -166,7 +172,7 @@ function explainBrokenStream({ donor }: Confirmed, message: string): RecoveryRes
 
 async function verify(order: RecoveryOrder, confirmed: Confirmed, signal: AbortSignal): Promise<RecoveryResult> {
   const { recipient } = order.intent;
-  const reads = await readReplicas(order, [recipient, confirmed.donor.id], signal);
+  const reads = await readInOrder(order, recipient, [confirmed.donor.id], signal);
   const replica = statusOf(reads, recipient);
   if (replica === undefined) {
     return {

@@ -4,6 +4,7 @@ import { describeError } from '../../base/failure.ts';
 import type { SafekeeperId, TenantTimelineId } from '../../domain/ids.ts';
 import { minLsn } from '../../domain/lsn.ts';
 import type { Answer, Observation, Reading, ReplicaStatus } from '../../domain/observation.ts';
+import { readTooEarly } from '../../domain/replica-state.ts';
 import type { TimelineStatus } from '../../safekeeper/api.ts';
 import { segmentCount, snapshotSegmentRange } from '../../safekeeper/wal-segment.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
@@ -23,12 +24,13 @@ export async function readReplicas(
   ids: readonly SafekeeperId[],
   signal: AbortSignal,
 ): Promise<Observation> {
-  return toObservation(await Promise.all(ids.map((id) => readReplica(observer, id, signal))));
+  const readings = await Promise.all(ids.map((id) => readReplica(observer, id, signal)));
+  return await readAgain(toObservation(readings), (id) => readReplica(observer, id, signal));
 }
 
 /**
  * The reads of rule R11: the recipient first, then everybody else, and each one's own id with it (rule R14), since an
- * address may have changed hands.
+ * address may have changed hands. An id that two addresses answer with says nothing at either.
  */
 export async function readInOrder(
   observer: Observer,
@@ -36,24 +38,46 @@ export async function readInOrder(
   others: readonly SafekeeperId[],
   signal: AbortSignal,
 ): Promise<Observation> {
-  const target = await readIdentified(observer, recipient, signal);
-  const rest = await Promise.all(others.map((id) => readIdentified(observer, id, signal)));
-  return toObservation([target, ...rest]);
+  const strays = new Map<SafekeeperId, string>();
+  const read = (id: SafekeeperId) => readIdentified(observer, id, strays, signal);
+  const target = await read(recipient);
+  const rest = await Promise.all(others.map(read));
+  const reads = await readAgain(toObservation([target, ...rest]), read);
+  return toObservation(
+    [...reads.values()].map((reading) => {
+      const problem = strays.get(reading.id);
+      return problem === undefined ? reading : { ...reading, answer: { kind: 'Unknown', problem } };
+    }),
+  );
 }
 
-async function readIdentified(observer: Observer, id: SafekeeperId, signal: AbortSignal): Promise<Reading> {
+/** Who was only read too early to know as much as its peers gets one more chance before it is judged. */
+async function readAgain(observation: Observation, read: (id: SafekeeperId) => Promise<Reading>): Promise<Observation> {
+  const early = readTooEarly(observation);
+  if (early.length === 0) return observation;
+  return toObservation([...observation.values(), ...(await Promise.all(early.map(read)))]);
+}
+
+/** `strays` collects ids that answered at an address which is not theirs. */
+async function readIdentified(
+  observer: Observer,
+  id: SafekeeperId,
+  strays: Map<SafekeeperId, string>,
+  signal: AbortSignal,
+): Promise<Reading> {
   const startedMs = observer.clock.monotonicMs();
+  const unread = (answer: Answer): Reading => ({ id, startedMs, finishedMs: observer.clock.monotonicMs(), answer });
   const safekeeper = observer.cluster.safekeepers.get(id);
   if (safekeeper === undefined) return await readReplica(observer, id, signal);
   try {
     const node = await safekeeper.client.nodeStatus(signal);
     if (node.id === id) return await readReplica(observer, id, signal);
-    const answer: Answer = { kind: 'Unknown', problem: `${safekeeper.url} answers with id ${node.id}` };
-    return { id, startedMs, finishedMs: observer.clock.monotonicMs(), answer };
+    const problem = `${safekeeper.url} answers with id ${node.id}`;
+    strays.set(node.id, problem);
+    return unread({ kind: 'Unknown', problem });
   } catch (error) {
     signal.throwIfAborted();
-    const answer: Answer = { kind: 'Unreachable', problem: describeError(error) };
-    return { id, startedMs, finishedMs: observer.clock.monotonicMs(), answer };
+    return unread({ kind: 'Unreachable', problem: describeError(error) });
   }
 }
 
@@ -81,6 +105,9 @@ async function ask(observer: Observer, id: SafekeeperId, signal: AbortSignal): P
     case 'Deleted':
       return { kind: 'Deleted' };
     case 'Unreachable':
+      // It may come back with another disk, or with that directory out of the way.
+      tracking.notLoadedUntilMs.delete(id);
+      return answer;
     case 'Unknown':
       return answer;
     default:
@@ -92,6 +119,7 @@ async function ask(observer: Observer, id: SafekeeperId, signal: AbortSignal): P
 export function toReplicaStatus(status: TimelineStatus): ReplicaStatus {
   const { walSegmentSize } = status.server;
   const range = snapshotSegmentRange({ ...status, walSegmentSize });
+  const snapshotSizeBytes = range === undefined ? 0n : segmentCount(range) * BigInt(walSegmentSize);
   const streaming = status.walreceivers.some((walreceiver) => walreceiver.status === 'Streaming');
   return {
     lastLogTerm: status.lastLogTerm,
@@ -103,7 +131,8 @@ export function toReplicaStatus(status: TimelineStatus): ReplicaStatus {
     compute: streaming ? 'Streaming' : status.walreceivers.length > 0 ? 'Connected' : 'None',
     walSegmentSize,
     horizonLsn: minLsn(status.remoteConsistentLsn, status.backupLsn),
-    snapshotSizeBytes: range === undefined ? 0 : Number(segmentCount(range)) * walSegmentSize,
+    // Positions are whatever a remote sends.
+    snapshotSizeBytes: Math.min(Number(snapshotSizeBytes), Number.MAX_SAFE_INTEGER),
   };
 }
 

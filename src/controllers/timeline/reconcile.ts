@@ -1,26 +1,27 @@
 import { annotations } from '../../api/names.ts';
 import type { SafekeeperTimeline } from '../../api/resources.ts';
-import type { HistoryEntry } from '../../api/timeline-status.ts';
+import { assertNever } from '../../base/assert.ts';
+import { formatTimestamp } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import type { Outcome } from '../../domain/conditions.ts';
-import { parseSafekeeperId, type SafekeeperId } from '../../domain/ids.ts';
-import type { Observation } from '../../domain/observation.ts';
-import type { Plan } from '../../domain/plan.ts';
+import { formatTenantTimelineId, parseSafekeeperId, type SafekeeperId } from '../../domain/ids.ts';
+import { NO_EVIDENCE } from '../../domain/observation.ts';
 import type { RecoveryIntent } from '../../domain/recovery-intent.ts';
 import { remember } from '../../domain/recovery-memory.ts';
-import { type Planned, planRecovery } from '../../domain/recovery-plan.ts';
 import { retryDelayMs } from '../../domain/recovery-policy.ts';
 import type { ReconcileResult } from '../../kube/controller.ts';
 import type { ObjectKey } from '../../kube/object.ts';
 import type { Store } from '../../kube/store.ts';
+import type { Slot } from '../cluster/admission.ts';
 import type { ClusterRegistry } from '../cluster/cluster-runtime.ts';
-import { gatherEvidence, knownEvidence } from './evidence.ts';
 import { type Observer, readReplicas } from './observe.ts';
-import { startRecovery } from './recovery-task.ts';
-import { Reporter, type ReporterOptions, type VisitReport } from './report.ts';
+import { outcomeOf, underWay } from './outcome.ts';
+import { type Decision, decide, memberSources, planWith, type Sight } from './plan.ts';
+import { type RecoveryTask, startRecovery } from './recovery-task.ts';
+import { correlation, Reporter, type ReporterOptions, type VisitReport } from './report.ts';
 import { resolveResource, type TimelineResource, timelineIdentity } from './resource.ts';
-import { recordedReplicas, recoveryRecord } from './status.ts';
-import { newTracking, type Tracking } from './tracking.ts';
+import { recordedReplicas, recoveryEntry, recoveryRecord } from './status.ts';
+import { isAbout, newTracking, NOT_LOADED_RETRY_MS, type Tracking } from './tracking.ts';
 
 export interface TimelineReconcilerOptions extends ReporterOptions {
   readonly timelines: Pick<Store<SafekeeperTimeline, 'identity'>, 'get' | 'byIndex'>;
@@ -41,15 +42,14 @@ interface Visit extends VisitReport {
 
 const PROGRESS_INTERVAL_MS = 5_000;
 const BLOCKED_RECHECK_MS = 30_000;
-const NOT_LOADED_RETRY_MS = 5 * 60_000;
-/** A plan may ask for evidence once for the first donor and once more when that one turns out to be damaged. */
-const INSPECTIONS_MAX = 4;
+const AGAIN_MS_MIN = 500;
 
 /** Looks after SafekeeperTimelines: observe, plan, act, say so. One visit is short; recoveries run beside the visits. */
 export class TimelineReconciler {
   private readonly options: TimelineReconcilerOptions;
   private readonly reporter: Reporter;
   private readonly tracked = new Map<ObjectKey, Tracking>();
+  private readonly running = new Set<RecoveryTask>();
 
   constructor(options: TimelineReconcilerOptions) {
     this.options = options;
@@ -59,7 +59,7 @@ export class TimelineReconciler {
   readonly reconcile = async (key: ObjectKey, signal: AbortSignal): Promise<ReconcileResult> => {
     const object = this.options.timelines.get(key);
     if (object === undefined || object.metadata.deletionTimestamp !== undefined) {
-      this.forget(key);
+      this.forget(key, 'the resource is gone');
       return { kind: 'Done' };
     }
     const resolved = resolveResource(
@@ -71,21 +71,32 @@ export class TimelineReconciler {
     );
     switch (resolved.kind) {
       case 'NotYet':
-        // The cluster's first visit asks for this one.
+        // The cluster's first scan asks for the next visit.
+        if (object.status?.conditions === undefined) {
+          await this.reporter.reportUnplanned(object, { kind: 'Observing' }, signal);
+        }
         return { kind: 'Done' };
       case 'Problem':
-        this.forget(key);
-        await this.reporter.reportProblem(object, resolved, signal);
+        this.forget(key, resolved.message);
+        await this.reporter.reportUnplanned(object, resolved, signal);
         return { kind: 'RequeueAfter', delayMs: BLOCKED_RECHECK_MS };
       case 'Resource': {
         const { resource } = resolved;
         const tracking = this.track(key, resource);
         const visit = await this.visit(key, resource, tracking, signal);
         await this.reporter.report(resource, tracking, visit, signal);
-        return { kind: 'RequeueAfter', delayMs: visit.againAfterMs };
+        const delayMs = Math.min(visit.againAfterMs, resource.resumesAfterMs ?? Number.POSITIVE_INFINITY);
+        return { kind: 'RequeueAfter', delayMs };
       }
+      default:
+        return assertNever(resolved);
     }
   };
+
+  /** Resolves when no recovery runs any more; for the end, after `signal` was aborted. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.running].map((task) => task.ended));
+  }
 
   private async visit(
     key: ObjectKey,
@@ -94,161 +105,140 @@ export class TimelineReconciler {
     signal: AbortSignal,
   ): Promise<Visit> {
     const { clock } = this.options;
-    if (tracking.task !== undefined && tracking.task.result === undefined && resource.paused !== undefined) {
-      tracking.task.cancel(new Failure('Paused', 'recovery was paused'));
+    const { object, cluster, spec, status } = resource;
+    if (status.lastHandledReconcileAt !== object.metadata.annotations?.[annotations.reconcileAt]) {
+      tracking.notLoadedUntilMs.clear();
     }
-    const ended = this.settleTask(tracking);
-    const observer: Observer = { cluster: resource.cluster, timeline: resource.spec.id, tracking, clock };
-    const observation = await readReplicas(observer, this.whomToAsk(resource), signal);
+    this.cancelUnwanted(resource, tracking);
+    this.takeResult(object, tracking);
+    const observer: Observer = { cluster, timeline: spec.id, tracking, clock };
+    const observation = await readReplicas(observer, whomToAsk(resource), signal);
     tracking.memory = remember(tracking.memory, observation, clock.monotonicMs());
-    const { plan, ...planned } = await this.plan(observer, resource, tracking, observation, signal);
-    const { task } = tracking;
-    if (task !== undefined) return this.underWay(planned, task.phase, task.intent, ended);
-    if (plan.kind !== 'Pull') resource.cluster.admission.withdraw(key);
-    return this.follow(key, resource, tracking, observer, { plan, planned, observation, ended });
-  }
-
-  /** Plans, fetching the evidence that the plan asks for, until it says what to do. */
-  private async plan(
-    observer: Observer,
-    resource: TimelineResource,
-    tracking: Tracking,
-    observation: Observation,
-    signal: AbortSignal,
-  ): Promise<Planned> {
-    const { clock } = this.options;
-    const { object, status, cluster, settings, spec } = resource;
-    const annotation = (name: string) => object.metadata.annotations?.[name];
-    let evidence = knownEvidence(tracking, observation);
-    for (let inspections = 0; ; inspections++) {
-      const planned = planRecovery({
-        observation,
-        evidence,
-        memory: tracking.memory,
-        recorded: recordedReplicas(status),
-        sources: { declared: spec.members, cluster: [...cluster.safekeepers.keys()] },
-        policy: settings,
-        decisions: { approved: annotation(annotations.approve), forced: annotation(annotations.forceDonor) },
-        failed: tracking.failed,
-        brake: cluster.brake,
-        nowMs: clock.monotonicMs(),
-      });
-      if (planned.plan.kind !== 'Inspect' || inspections === INSPECTIONS_MAX) return planned;
-      evidence = await gatherEvidence({ ...observer, tracking }, planned.plan, observation, evidence, signal);
+    const sight: Sight = { ...observer, key, resource, tracking, observation };
+    if (tracking.task !== undefined) {
+      // Nothing more is asked beside a pull: it has the donor's disk to itself.
+      return {
+        ...runningVisit(tracking.task),
+        planned: planWith(sight, { ...NO_EVIDENCE, ...this.evidence(tracking) }),
+      };
     }
+    const decision = await decide(sight, signal);
+    if (decision.kind !== 'Queued') cluster.admission.withdraw(key);
+    if (decision.kind !== 'Pull') return this.say(sight, decision);
+    const task = this.start(sight, decision.intent, decision.slot);
+    return { ...runningVisit(task), planned: decision.planned };
   }
 
-  private follow(
-    key: ObjectKey,
-    resource: TimelineResource,
-    tracking: Tracking,
-    observer: Observer,
-    found: { plan: Plan; planned: Visit['planned']; observation: Observation; ended: HistoryEntry | undefined },
-  ): Visit {
-    const { plan, planned, ended } = found;
-    const { clock } = this.options;
-    const shown = { planned, ended, proposal: undefined };
-    switch (plan.kind) {
+  private say(sight: Sight, decision: Exclude<Decision, { kind: 'Pull' }>): Visit {
+    const { tracking, resource, clock } = sight;
+    const { planned } = decision;
+    if (decision.kind !== 'Uninspected') tracking.uninspectedSinceMs = undefined;
+    else tracking.uninspectedSinceMs ??= clock.monotonicMs();
+    if (planned.plan.kind === 'Settled') tracking.failed = undefined;
+    const outcome = outcomeOf(sight, decision);
+    return { outcome, planned, plan: planned.plan, againAfterMs: this.againAfterMs(outcome, resource) };
+  }
+
+  private againAfterMs(outcome: Outcome, resource: TimelineResource): number {
+    switch (outcome.kind) {
       case 'Settled':
-        tracking.failed = undefined;
-        return { ...shown, outcome: plan, againAfterMs: this.nextSweepMs(resource) };
-      case 'Wait':
-        return {
-          ...shown,
-          outcome: plan,
-          againAfterMs: Math.min(Math.max(plan.untilMs - clock.monotonicMs(), 500), PROGRESS_INTERVAL_MS),
-        };
+        return this.nextSweepMs(resource);
+      case 'Wait': {
+        const waitMs = outcome.untilMs - this.options.clock.monotonicMs();
+        return Math.min(Math.max(waitMs, AGAIN_MS_MIN), PROGRESS_INTERVAL_MS);
+      }
       case 'Propose':
-        return { ...shown, outcome: plan, proposal: plan.proposal, againAfterMs: BLOCKED_RECHECK_MS };
       case 'Blocked':
-        return { ...shown, outcome: plan, proposal: plan.proposal, againAfterMs: BLOCKED_RECHECK_MS };
-      case 'Inspect': {
-        const message = `Safekeeper ${plan.room} lost its replica, but its disk or the donor's cannot be looked at.`;
-        const outcome: Outcome = {
-          kind: 'Wait',
-          reason: 'WaitingForWitnesses',
-          ready: 'ReplicaLost',
-          stalled: undefined,
-          untilMs: 0,
-          message,
-        };
-        return { ...shown, outcome, againAfterMs: PROGRESS_INTERVAL_MS };
-      }
-      case 'Pull': {
-        const { intent } = plan;
-        if (resource.paused !== undefined || !this.start(key, resource, tracking, observer, intent, planned)) {
-          const message = `Restoring safekeeper ${intent.recipient} from safekeeper ${intent.donor} waits for a slot.`;
-          return { ...shown, outcome: { kind: 'Queued', message }, againAfterMs: PROGRESS_INTERVAL_MS };
-        }
-        return this.underWay(planned, 'Pulling', intent, ended);
-      }
+      case 'Problem':
+        return BLOCKED_RECHECK_MS;
+      case 'Observing':
+      case 'Queued':
+      case 'Pulling':
+      case 'Verifying':
+      case 'Failed':
+        return PROGRESS_INTERVAL_MS;
+      default:
+        return assertNever(outcome);
     }
   }
 
-  private start(
-    key: ObjectKey,
-    resource: TimelineResource,
-    tracking: Tracking,
-    observer: Observer,
-    intent: RecoveryIntent,
-    planned: Visit['planned'],
-  ): boolean {
-    const { cluster, settings, status, spec } = resource;
-    const present = planned.replicas.filter(({ state }) => state === 'Present');
-    const slot = cluster.admission.tryEnter(key, intent.recipient, intent.donor, {
-      presentReplicas: present.length,
-      computeConnected: present.some((replica) => replica.status?.compute !== 'None'),
-    });
-    if (slot === undefined) return false;
+  private start(sight: Sight, intent: RecoveryIntent, slot: Slot): RecoveryTask {
+    const { key, tracking, resource } = sight;
+    const { random, enqueue, signal, log } = this.options;
+    const { settings, object } = resource;
+    const id = Math.floor(random() * 2 ** 32)
+      .toString(16)
+      .padStart(8, '0');
     const order = {
-      ...observer,
+      ...sight,
       intent,
-      evidence: { disks: new Map([...tracking.disks].map(([id, { evidence }]) => [id, evidence])) },
-      recorded: recordedReplicas(status),
-      sources: { declared: spec.members, cluster: [...cluster.safekeepers.keys()] },
+      evidence: this.evidence(tracking),
+      recorded: recordedReplicas(resource.status),
+      sources: memberSources(resource),
       pullTimeoutMs: settings.pullTimeoutMs,
       stallTimeoutMs: settings.stallTimeoutMs,
     };
     const attempt = (tracking.failed?.count ?? 0) + 1;
-    tracking.task = startRecovery(order, attempt, slot, () => this.options.enqueue(key), this.options.signal);
-    return true;
+    const task = startRecovery(order, { id, attempt }, slot, () => enqueue(key), signal);
+    tracking.task = task;
+    this.running.add(task);
+    void task.ended.then(() => this.running.delete(task));
+    const { recipient, donor, fencing, forced } = intent;
+    log.info(
+      { ...correlation(object), safekeeper: recipient, recovery: id, donor, fencing, forced },
+      'Recovery started',
+    );
+    return task;
+  }
+
+  /** What a running recovery must not go on under. */
+  private cancelUnwanted({ paused, settings }: TimelineResource, { task }: Tracking): void {
+    if (task === undefined || task.result !== undefined) return;
+    if (paused !== undefined) task.cancel(new Failure('Paused', 'recovery was paused'));
+    else if (settings.mode === 'Disabled') task.cancel(new Failure('RecoveryDisabled', 'recovery was disabled'));
   }
 
   /** Takes over how a recovery ended: what it means for the next attempt, and its line in the history. */
-  private settleTask(tracking: Tracking): HistoryEntry | undefined {
+  private takeResult(object: SafekeeperTimeline, tracking: Tracking): void {
     const { task } = tracking;
-    if (task?.result === undefined) return undefined;
+    if (task?.result === undefined) return;
     const { clock, log } = this.options;
-    const { result, intent } = task;
+    const { result, intent, attempt, id } = task;
     tracking.task = undefined;
-    if (result.kind === 'Discarded') {
-      log.info({ recipient: intent.recipient, donor: intent.donor, detail: result.message }, 'Recovery plan discarded');
+    const record = recoveryRecord(task, clock.wallTimeMs());
+    if (record !== undefined) tracking.ended = [record, ...tracking.ended];
+    const detail = result.kind === 'Recovered' ? undefined : result.message;
+    const fields = { ...correlation(object), safekeeper: intent.recipient, recovery: id, result: result.kind, detail };
+    log.info(fields, 'Recovery ended');
+    switch (result.kind) {
+      case 'Recovered':
+        tracking.failed = undefined;
+        return;
+      case 'NotLoaded':
+        tracking.notLoadedUntilMs.set(intent.recipient, clock.monotonicMs() + NOT_LOADED_RETRY_MS);
+        return;
+      case 'Discarded':
+      case 'Failed': {
+        // A discarded plan waits too: whatever voids it may do so every time, and each fence raises terms.
+        const delayMs = retryDelayMs(attempt);
+        tracking.failed = {
+          count: attempt,
+          nextAttemptAtMs: clock.monotonicMs() + delayMs,
+          reason: result.kind === 'Failed' ? result.reason : 'RecoveryFailed',
+          message: result.message,
+          entry: { ...recoveryEntry(task), nextAttemptAt: formatTimestamp(clock.wallTimeMs() + delayMs) },
+        };
+        return;
+      }
+      case 'Cancelled':
+        return;
+      default:
+        assertNever(result);
     }
-    if (result.kind === 'NotLoaded') {
-      tracking.notLoadedUntilMs.set(intent.recipient, clock.monotonicMs() + NOT_LOADED_RETRY_MS);
-    }
-    if (result.kind === 'Failed') {
-      const nextAttemptAtMs = clock.monotonicMs() + retryDelayMs(task.attempt);
-      tracking.failed = { count: task.attempt, nextAttemptAtMs, reason: result.reason, message: result.message };
-    }
-    return recoveryRecord(task, clock.wallTimeMs());
   }
 
-  private underWay(
-    planned: Visit['planned'],
-    phase: 'Pulling' | 'Verifying',
-    { recipient, donor }: RecoveryIntent,
-    ended: HistoryEntry | undefined,
-  ): Visit {
-    const doing = phase === 'Pulling' ? 'Restoring' : 'Verifying';
-    const outcome: Outcome = { kind: phase, message: `${doing} safekeeper ${recipient} from safekeeper ${donor}.` };
-    return { outcome, planned, proposal: undefined, ended, againAfterMs: PROGRESS_INTERVAL_MS };
-  }
-
-  private whomToAsk({ spec, status, cluster }: TimelineResource): SafekeeperId[] {
-    const members = (status.members ?? []).flatMap((id) => parseSafekeeperId(id) ?? []);
-    const known = [...(spec.members ?? []), ...members];
-    return [...new Set(known.length > 0 ? known : cluster.safekeepers.keys())];
+  private evidence(tracking: Tracking) {
+    return { disks: new Map([...tracking.disks].map(([id, { evidence }]) => [id, evidence])) };
   }
 
   /** Everything is probed once in each verifyInterval, spread out so that no two safekeepers feel a wave. */
@@ -256,30 +246,36 @@ export class TimelineReconciler {
     return cluster.spec.inventory.verifyIntervalMs * (0.5 + this.options.random() / 2);
   }
 
-  private track(key: ObjectKey, { status }: TimelineResource): Tracking {
+  private track(key: ObjectKey, resource: TimelineResource): Tracking {
     const known = this.tracked.get(key);
-    if (known !== undefined) return known;
-    const tracking = newTracking();
-    const { clock } = this.options;
-    // A restarted operator takes up the backoff where the status left it.
-    if (status.recovery?.nextAttemptAt !== undefined) {
-      const waitMs = Date.parse(status.recovery.nextAttemptAt) - clock.wallTimeMs();
-      const message = status.history?.[0]?.message ?? 'the last attempt failed';
-      tracking.failed = {
-        count: status.recovery.attempt,
-        nextAttemptAtMs: clock.monotonicMs() + waitMs,
-        reason: 'RecoveryFailed',
-        message,
-      };
+    if (known !== undefined && isAbout(known, resource)) {
+      known.safekeepers = resource.cluster.safekeepers;
+      return known;
     }
+    this.forget(key, 'it was for another object or other safekeepers');
+    const tracking = newTracking(resource, this.options.clock);
     this.tracked.set(key, tracking);
     return tracking;
   }
 
-  private forget(key: ObjectKey): void {
+  private forget(key: ObjectKey, why: string): void {
     const tracking = this.tracked.get(key);
     if (tracking === undefined) return;
-    tracking.task?.cancel(new Failure('ResourceGone', 'the resource is gone'));
+    tracking.task?.cancel(new Failure('ResourceGone', why));
+    tracking.cluster.admission.withdraw(key);
     this.tracked.delete(key);
   }
+}
+
+function runningVisit({ phase, intent }: RecoveryTask): Omit<Visit, 'planned'> {
+  return { outcome: underWay(phase, intent), plan: undefined, againAfterMs: PROGRESS_INTERVAL_MS };
+}
+
+/** Whoever is known to be a member or shows the timeline in its list; everybody while nobody is known. */
+function whomToAsk({ spec, status, cluster }: TimelineResource): SafekeeperId[] {
+  const name = formatTenantTimelineId(spec.id);
+  const members = (status.members ?? []).flatMap((id) => parseSafekeeperId(id) ?? []);
+  const listed = [...cluster.inventory.views.values()].filter(({ timelines }) => timelines?.has(name) === true);
+  const known = [...(spec.members ?? []), ...members];
+  return [...new Set(known.length > 0 ? [...known, ...listed.map(({ id }) => id)] : cluster.safekeepers.keys())];
 }

@@ -1,17 +1,24 @@
+import { setMaxListeners } from 'node:events';
 import { describeError } from '../../base/failure.ts';
 import type { RecoveryIntent } from '../../domain/recovery-intent.ts';
-import { recover, type RecoveryOrder, type RecoveryResult } from './act.ts';
+import { recover, type RecoveryOrder, type RecoveryPhase, type RecoveryResult } from './act.ts';
 
 /** One recovery under way. It runs beside the controller's workers, because a pull may take as long as a disk is large. */
 export interface RecoveryTask {
+  /** Ties log lines together. */
+  readonly id: string;
   readonly intent: RecoveryIntent;
   /** Wall time. */
   readonly startedAtMs: number;
   /** Attempts of this loss, this one included. */
   readonly attempt: number;
-  readonly phase: 'Pulling' | 'Verifying';
+  readonly phase: RecoveryPhase;
+  /** What has arrived at the recipient, where it tells. */
+  readonly bytesDone: number | undefined;
   /** How it ended; undefined while it runs. */
   readonly result: RecoveryResult | { readonly kind: 'Cancelled'; readonly message: string } | undefined;
+  /** Resolves at the end, however it ends. */
+  readonly ended: Promise<void>;
   /** Stops the pull at the recipient too; the result follows. */
   cancel(reason: Error): void;
 }
@@ -19,21 +26,31 @@ export interface RecoveryTask {
 /** Starts a recovery and holds its slot until it ends. `onChange` is called after every change of phase and at the end. */
 export function startRecovery(
   order: RecoveryOrder,
-  attempt: number,
+  { id, attempt }: Pick<RecoveryTask, 'id' | 'attempt'>,
   slot: Disposable,
   onChange: () => void,
   signal: AbortSignal,
 ): RecoveryTask {
   const controller = new AbortController();
   const onAbort = () => controller.abort(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  const state: { phase: RecoveryTask['phase']; result: RecoveryTask['result'] } = {
+  // All recoveries share it, and each takes its listener off again.
+  setMaxListeners(0, signal);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  const state: Pick<{ -readonly [Key in keyof RecoveryTask]: RecoveryTask[Key] }, 'phase' | 'bytesDone' | 'result'> = {
     phase: 'Pulling',
+    bytesDone: undefined,
     result: undefined,
   };
-  const onPhase = (phase: RecoveryTask['phase']) => {
-    state.phase = phase;
-    onChange();
+  const progress = {
+    onPhase: (phase: RecoveryPhase) => {
+      if (phase === state.phase) return;
+      state.phase = phase;
+      onChange();
+    },
+    onBytes: (bytesDone: number) => {
+      state.bytesDone = bytesDone;
+    },
   };
   const finish = (result: RecoveryTask['result']) => {
     signal.removeEventListener('abort', onAbort);
@@ -41,19 +58,24 @@ export function startRecovery(
     slot[Symbol.dispose]();
     onChange();
   };
-  recover(order, onPhase, controller.signal).then(finish, (error: unknown) =>
+  const ended = recover(order, progress, controller.signal).then(finish, (error: unknown) =>
     finish({ kind: 'Cancelled', message: describeError(error) }),
   );
   return {
+    id,
     intent: order.intent,
     startedAtMs: order.clock.wallTimeMs(),
     attempt,
     get phase() {
       return state.phase;
     },
+    get bytesDone() {
+      return state.bytesDone;
+    },
     get result() {
       return state.result;
     },
+    ended,
     cancel: (reason) => controller.abort(reason),
   };
 }

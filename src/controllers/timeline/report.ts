@@ -1,14 +1,15 @@
 import type { SafekeeperTimeline } from '../../api/resources.ts';
-import type { HistoryEntry, SafekeeperTimelineStatus } from '../../api/timeline-status.ts';
+import type { SafekeeperTimelineStatus } from '../../api/timeline-status.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
-import { type ConditionType, eventOf, type Outcome, type OutcomeEvent } from '../../domain/conditions.ts';
-import type { Proposal } from '../../domain/recovery-intent.ts';
+import { type ConditionType, eventOf, type Outcome, type OutcomeEvent, pauseEventOf } from '../../domain/conditions.ts';
+import type { Plan } from '../../domain/plan.ts';
 import type { Planned } from '../../domain/recovery-plan.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import type { StatusWriter } from '../../kube/status-writer.ts';
-import type { ResolvedResource, TimelineResource } from './resource.ts';
+import { objectKey } from '../../kube/object.ts';
+import type { TimelineResource } from './resource.ts';
 import { buildStatus, isNews, type StatusInput } from './status.ts';
 import type { Tracking } from './tracking.ts';
 
@@ -23,9 +24,8 @@ export interface ReporterOptions {
 export interface VisitReport {
   readonly outcome: Outcome;
   readonly planned: Pick<Planned, 'members' | 'replicas'>;
-  readonly proposal: Proposal | undefined;
-  /** A recovery that ended since the last visit. */
-  readonly ended: HistoryEntry | undefined;
+  /** Undefined while a recovery runs. */
+  readonly plan: Plan | undefined;
 }
 
 /** Tells people: one status write when there is news, an event and a log line when the outcome changed. */
@@ -37,42 +37,28 @@ export class Reporter {
   }
 
   async report(resource: TimelineResource, tracking: Tracking, visit: VisitReport, signal: AbortSignal): Promise<void> {
-    const { clock } = this.options;
-    const { failed, task } = tracking;
-    const justFailed = visit.ended?.outcome === 'Failed' && visit.outcome.kind === 'Wait' && failed !== undefined;
+    const { task, failed, ended } = tracking;
+    const { object, status: before, paused } = resource;
     await this.write(
-      {
-        ...visit,
-        object: resource.object,
-        before: resource.status,
-        outcome: justFailed ? { kind: 'Failed', failed } : visit.outcome,
-        task,
-        failed,
-        nextAttemptAtMs: failed && clock.wallTimeMs() + failed.nextAttemptAtMs - clock.monotonicMs(),
-        paused: resource.paused,
-        wallTimeMs: clock.wallTimeMs(),
-      },
+      { ...visit, object, before, task, failed, ended, paused, wallTimeMs: this.options.clock.wallTimeMs() },
       signal,
     );
+    // Only now: a write that failed is made up for by the next visit.
+    tracking.ended = [];
   }
 
-  /** An object that cannot be looked after at all. */
-  async reportProblem(
-    object: SafekeeperTimeline,
-    problem: Extract<ResolvedResource, { kind: 'Problem' }>,
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** An object that cannot be looked after, or not yet. */
+  async reportUnplanned(object: SafekeeperTimeline, outcome: Outcome, signal: AbortSignal): Promise<void> {
     await this.write(
       {
         object,
         before: object.status ?? {},
-        outcome: problem,
+        outcome,
         planned: { members: undefined, replicas: [] },
-        proposal: undefined,
+        plan: undefined,
         task: undefined,
         failed: undefined,
-        nextAttemptAtMs: undefined,
-        ended: undefined,
+        ended: [],
         paused: undefined,
         wallTimeMs: this.options.clock.wallTimeMs(),
       },
@@ -88,31 +74,33 @@ export class Reporter {
     await statusWriter.write(object, status, signal);
     for (const event of newEvents(input, status)) {
       events.record(object, event);
-      const { namespace, name } = object.metadata;
-      const { tenantId: tenant, timelineId: timeline } = object.spec;
-      log.info({ namespace, name, tenant, timeline, reason: event.reason, detail: event.message }, 'Timeline changed');
+      log.info({ ...correlation(object), reason: event.reason, detail: event.message }, 'Timeline changed');
     }
   }
 }
 
-/** What is worth an event: another outcome than before, a pause that began or ended. */
-function newEvents({ before, outcome, paused }: StatusInput, after: SafekeeperTimelineStatus): OutcomeEvent[] {
-  const reason = (status: SafekeeperTimelineStatus, type: ConditionType) =>
-    findCondition(status.conditions, type)?.reason;
-  const changed = (...types: ConditionType[]) => types.some((type) => reason(before, type) !== reason(after, type));
-  const events: OutcomeEvent[] = [];
-  if (changed('Paused') && (paused !== undefined || reason(before, 'Paused') === 'Paused')) {
-    events.push(
-      paused === undefined
-        ? { type: 'Normal', reason: 'Resumed', message: 'Recovery is no longer paused.' }
-        : { type: 'Normal', reason: 'Paused', message: paused },
-    );
-  }
+/** The fields that tie a timeline's log lines together. */
+export function correlation({ metadata, spec }: SafekeeperTimeline) {
+  const cluster = objectKey({ namespace: metadata.namespace, name: spec.clusterRef.name });
+  return { cluster, tenant: spec.tenantId, timeline: spec.timelineId };
+}
+
+/** What is worth an event: another outcome than before, an attempt that failed, a pause that began or ended. */
+function newEvents(input: StatusInput, after: SafekeeperTimelineStatus): OutcomeEvent[] {
+  const { before, outcome, paused, failed, ended } = input;
+  const condition = (status: SafekeeperTimelineStatus, type: ConditionType) => findCondition(status.conditions, type);
+  const changed = (...types: ConditionType[]) =>
+    types.some((type) => condition(before, type)?.reason !== condition(after, type)?.reason);
+  const wasReady = condition(before, 'Ready')?.status;
+  const hasFailed = failed !== undefined && ended.some((entry) => entry.outcome === 'Failed');
   // A wait is announced by what it waits for, not by every stage of the waiting.
   const isNew =
     outcome.kind === 'Wait'
       ? changed('Ready', 'Stalled')
-      : outcome.kind === 'Failed' || changed('Ready', 'Reconciling', 'Stalled');
-  const event = isNew ? eventOf(outcome, findCondition(before.conditions, 'Ready')?.status) : undefined;
-  return event === undefined ? events : [...events, event];
+      : changed('Ready', 'Reconciling', 'Stalled') || before.proposal?.id !== after.proposal?.id;
+  return [
+    pauseEventOf(paused, condition(before, 'Paused')?.status === 'True'),
+    hasFailed ? eventOf({ kind: 'Failed', failed }, wasReady) : undefined,
+    isNew ? eventOf(outcome, wasReady) : undefined,
+  ].filter((event) => event !== undefined);
 }

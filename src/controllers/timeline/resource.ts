@@ -19,6 +19,8 @@ export interface TimelineResource {
   readonly settings: RecoverySettings;
   /** Why nothing may be changed now, if so. */
   readonly paused: string | undefined;
+  /** In how long the object's own pause ends by itself. */
+  readonly resumesAfterMs: number | undefined;
 }
 
 export type ResolvedResource =
@@ -61,10 +63,18 @@ export function resolveResource(
   const settings = effectiveRecovery(cluster.spec.recovery, spec.recovery);
   // A status that does not parse was not written by this version; it is written anew.
   const status = parseTimelineStatus(object);
-  const paused = describePause(readPause(spec.paused, object.metadata, wallTimeMs), 'timeline') ?? cluster.paused;
+  const pause = readPause(spec.paused, object.metadata, wallTimeMs);
   return {
     kind: 'Resource',
-    resource: { object, spec, status: status.ok ? status.value : {}, cluster, settings, paused },
+    resource: {
+      object,
+      spec,
+      status: status.ok ? status.value : {},
+      cluster,
+      settings,
+      paused: describePause(pause, 'timeline') ?? cluster.paused,
+      resumesAfterMs: pause.kind === 'paused-until' ? pause.untilMs - wallTimeMs : undefined,
+    },
   };
 }
 

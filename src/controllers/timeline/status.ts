@@ -1,6 +1,5 @@
 import type { StatusCondition } from '../../api/condition.ts';
 import { bounds } from '../../api/bounds.ts';
-import { annotations } from '../../api/names.ts';
 import type { SafekeeperTimeline } from '../../api/resources.ts';
 import type {
   HistoryEntry,
@@ -15,13 +14,16 @@ import { parseSafekeeperId, type SafekeeperId } from '../../domain/ids.ts';
 import { formatLsn, parseLsn } from '../../domain/lsn.ts';
 import { generation } from '../../domain/membership.ts';
 import type { RecordedReplica } from '../../domain/observation.ts';
-import type { FailedAttempts } from '../../domain/plan.ts';
+import type { Plan } from '../../domain/plan.ts';
 import { chooseDonor, type Proposal, witnessesOf } from '../../domain/recovery-intent.ts';
 import type { Planned } from '../../domain/recovery-plan.ts';
 import type { Replica } from '../../domain/replica-state.ts';
 import { term } from '../../domain/term.ts';
 import { claimConditions } from '../../kube/conditions.ts';
+import { cut } from '../text.ts';
+import { handledDecisions } from './decisions.ts';
 import type { RecoveryTask } from './recovery-task.ts';
+import type { FailedRecovery } from './tracking.ts';
 
 /** All that a timeline's status is made of. */
 export interface StatusInput {
@@ -30,47 +32,43 @@ export interface StatusInput {
   readonly before: SafekeeperTimelineStatus;
   readonly outcome: Outcome;
   readonly planned: Pick<Planned, 'members' | 'replicas'>;
-  readonly proposal: Proposal | undefined;
+  /** What the visit came to; undefined while a recovery runs and when nothing was planned. */
+  readonly plan: Plan | undefined;
   readonly task: RecoveryTask | undefined;
-  readonly failed: FailedAttempts | undefined;
-  /** Wall time of the next attempt, when one waits. */
-  readonly nextAttemptAtMs: number | undefined;
-  /** A recovery that has just ended. */
-  readonly ended: HistoryEntry | undefined;
+  readonly failed: FailedRecovery | undefined;
+  /** Recoveries that have ended and are not in `before`, newest first. */
+  readonly ended: readonly HistoryEntry[];
   readonly paused: string | undefined;
   readonly wallTimeMs: number;
 }
 
-const HISTORY_MAX = 10;
-
 /** The whole status, as server-side apply wants it: what is left out is removed. */
 export function buildStatus(input: StatusInput): SafekeeperTimelineStatus {
-  const { object, before, outcome, planned, task, wallTimeMs } = input;
+  const { object, before, outcome, planned, plan, task, failed, wallTimeMs } = input;
   const { members, replicas } = planned;
+  const proposal = plan?.kind === 'Propose' || plan?.kind === 'Blocked' ? plan.proposal : undefined;
   const anyLost = replicas.some(({ state }) => state === 'Lost');
-  const donor =
-    task?.intent.donor ?? input.proposal?.donor ?? (anyLost ? chooseDonor(witnessesOf(replicas))?.id : undefined);
-  const annotation = (name: string) => cut(object.metadata.annotations?.[name], bounds.handledValueLengthMax);
+  const donor = task?.intent.donor ?? proposal?.donor ?? (anyLost ? chooseDonor(witnessesOf(replicas))?.id : undefined);
   // What nobody looked at is as it was last seen.
   const seen =
     replicas.length === 0
       ? { redundancy: before.redundancy, members: before.members, replicas: before.replicas }
       : {
           redundancy: redundancyOf(planned),
-          members: members?.all.map(Number),
-          replicas: replicas.map((replica) => replicaEntry(replica, before, wallTimeMs)),
+          members: members === undefined ? undefined : memberIds(members.all),
+          replicas: replicas
+            .slice(0, bounds.replicaCountMax)
+            .map((replica) => replicaEntry(replica, before, wallTimeMs)),
         };
   return {
     ...seen,
     observedGeneration: object.metadata.generation,
-    message: cut(messageOf(outcome), bounds.messageLengthMax),
+    message: cut(messageOf(outcome)),
     donor: donor === undefined ? undefined : Number(donor),
-    proposal: input.proposal === undefined ? undefined : proposalEntry(input.proposal),
-    recovery: task === undefined ? failedEntry(before, input) : runningEntry(task),
-    history: [...(input.ended === undefined ? [] : [input.ended]), ...(before.history ?? [])].slice(0, HISTORY_MAX),
-    lastHandledApprove: annotation(annotations.approve),
-    lastHandledForceDonor: annotation(annotations.forceDonor),
-    lastHandledReconcileAt: annotation(annotations.reconcileAt),
+    proposal: proposal === undefined ? undefined : proposalEntry(proposal),
+    recovery: task === undefined ? failed?.entry : recoveryEntry(task),
+    history: [...input.ended, ...(before.history ?? [])].slice(0, bounds.historyCountMax),
+    ...handledDecisions(object, before, plan),
     conditions: conditionEntries(input),
   };
 }
@@ -93,11 +91,13 @@ function essence(status: SafekeeperTimelineStatus): unknown {
     status.recovery,
     status.history?.map(({ startedAt, recipient, outcome }) => [startedAt, recipient, outcome]),
     [status.lastHandledApprove, status.lastHandledForceDonor, status.lastHandledReconcileAt],
-    status.conditions?.map(({ type, status, reason, observedGeneration }) => [
+    status.conditions?.map(({ type, status, reason, observedGeneration, message }) => [
       type,
       status,
       reason,
       observedGeneration,
+      // Until when, and by whom.
+      type === 'Paused' ? message : undefined,
     ]),
   ];
 }
@@ -123,12 +123,18 @@ export function recordedReplicas(status: SafekeeperTimelineStatus): Map<Safekeep
   return recorded;
 }
 
+const OUTCOMES = {
+  Recovered: 'Recovered',
+  Cancelled: 'Cancelled',
+  Discarded: 'Cancelled',
+  NotLoaded: 'Failed',
+  Failed: 'Failed',
+} as const;
+
 /** The record of a recovery that has ended, for the history. */
 export function recoveryRecord(task: RecoveryTask, wallTimeMs: number): HistoryEntry | undefined {
   const { intent, result, startedAtMs } = task;
-  // A plan that was discarded before anything was done is no recovery.
-  if (result === undefined || result.kind === 'Discarded') return undefined;
-  const outcomes = { Recovered: 'Recovered', Cancelled: 'Cancelled', NotLoaded: 'Failed', Failed: 'Failed' } as const;
+  if (result === undefined) return undefined;
   return {
     recipient: Number(intent.recipient),
     donor: Number(intent.donor),
@@ -138,16 +144,16 @@ export function recoveryRecord(task: RecoveryTask, wallTimeMs: number): HistoryE
     duration: `${Math.max(0, Math.round((wallTimeMs - startedAtMs) / 1_000))}s`,
     fencing: intent.fencing,
     forced: intent.forced,
-    outcome: outcomes[result.kind],
-    reason: result.kind === 'Failed' ? result.reason : undefined,
-    message: result.kind === 'Recovered' ? undefined : cut(result.message, bounds.messageLengthMax),
+    outcome: OUTCOMES[result.kind],
+    reason: result.kind === 'Failed' ? result.reason : result.kind === 'NotLoaded' ? 'ReplicaCorrupt' : undefined,
+    message: result.kind === 'Recovered' ? undefined : cut(result.message),
   };
 }
 
 function replicaEntry(replica: Replica, before: SafekeeperTimelineStatus, wallTimeMs: number): ReplicaEntry {
   const safekeeperId = Number(replica.id);
   const known = before.replicas?.find((entry) => entry.safekeeperId === safekeeperId);
-  const message = replica.message === '' ? undefined : cut(replica.message, bounds.messageLengthMax);
+  const message = replica.message === '' ? undefined : cut(replica.message);
   const state = replica.state;
   switch (state) {
     case 'Lost': {
@@ -160,13 +166,14 @@ function replicaEntry(replica: Replica, before: SafekeeperTimelineStatus, wallTi
         ...(known?.flushLsn === undefined ? positions(replica, wallTimeMs) : known),
         safekeeperId,
         state,
+        lostSince: undefined,
         message,
       };
     case 'Unreachable':
     case 'Unknown':
     case 'Deleted':
     case 'Corrupt':
-      return { ...known, safekeeperId, state, message };
+      return { ...known, safekeeperId, state, lostSince: undefined, message };
     case 'Present':
     case 'Damaged':
       return { ...positions(replica, wallTimeMs), safekeeperId, state, message };
@@ -191,13 +198,14 @@ function proposalEntry(proposal: Proposal): ProposalEntry {
     forced: proposal.forced,
     donor: Number(proposal.donor),
     recipient: Number(proposal.recipient),
-    members: proposal.members.map(Number),
+    members: memberIds(proposal.members),
     generation: String(proposal.generation),
-    walLostBytes: proposal.forced ? Number(proposal.walLostBytes) : undefined,
+    walLostBytes: proposal.forced ? Math.min(Number(proposal.walLostBytes), Number.MAX_SAFE_INTEGER) : undefined,
   };
 }
 
-function runningEntry({ intent, startedAtMs, attempt }: RecoveryTask): RecoveryEntry {
+/** What the status shows of a recovery that runs, and of its failed attempt until the next one. */
+export function recoveryEntry({ intent, startedAtMs, attempt, bytesDone }: RecoveryTask): RecoveryEntry {
   return {
     recipient: Number(intent.recipient),
     donor: Number(intent.donor),
@@ -205,25 +213,20 @@ function runningEntry({ intent, startedAtMs, attempt }: RecoveryTask): RecoveryE
     forced: intent.forced,
     startedAt: formatTimestamp(startedAtMs),
     bytesExpected: intent.snapshotSizeBytes,
+    bytesDone,
     attempt,
   };
 }
 
-/** Between attempts the last one stays visible, with the time of the next: a restarted operator goes on from there. */
-function failedEntry({ recovery }: SafekeeperTimelineStatus, input: StatusInput): RecoveryEntry | undefined {
-  const { failed, nextAttemptAtMs } = input;
-  if (failed === undefined || recovery === undefined) return undefined;
-  if (recovery.attempt === failed.count && recovery.nextAttemptAt !== undefined) return recovery;
-  const nextAttemptAt = nextAttemptAtMs === undefined ? undefined : formatTimestamp(nextAttemptAtMs);
-  return { ...recovery, attempt: failed.count, nextAttemptAt };
+/** A replica's configuration may name whatever it likes; the schema holds what the cluster's spec can. */
+function memberIds(ids: readonly SafekeeperId[]): number[] {
+  return ids.map(Number).filter(Number.isSafeInteger).slice(0, bounds.memberCountMax);
 }
 
 function conditionEntries({ object, before, outcome, planned, paused, wallTimeMs }: StatusInput): StatusCondition[] {
-  const claims = conditionsOf(outcome, { ...planned, paused });
+  const claims = conditionsOf(outcome, { ...planned, paused }).map((claim) => ({
+    ...claim,
+    message: cut(claim.message),
+  }));
   return claimConditions(before.conditions ?? [], claims, object.metadata.generation, wallTimeMs);
-}
-
-/** A value that is longer than the schema allows would make the API server refuse the whole status. */
-function cut<Text extends string | undefined>(text: Text, lengthMax: number): Text {
-  return (text !== undefined && text.length > lengthMax ? `${text.slice(0, lengthMax - 1)}…` : text) as Text;
 }

@@ -1,10 +1,15 @@
-import type { SafekeeperId } from '../../domain/ids.ts';
+import type { HistoryEntry, RecoveryEntry } from '../../api/timeline-status.ts';
+import type { Clock } from '../../base/clock.ts';
+import { parseSafekeeperId, type SafekeeperId } from '../../domain/ids.ts';
 import type { Lsn } from '../../domain/lsn.ts';
 import type { DiskEvidence } from '../../domain/observation.ts';
 import type { FailedAttempts } from '../../domain/plan.ts';
 import { EMPTY_MEMORY, type RecoveryMemory } from '../../domain/recovery-memory.ts';
+import { retryDelayMs } from '../../domain/recovery-policy.ts';
 import type { Term } from '../../domain/term.ts';
+import type { ClusterRuntime, SafekeeperHandle } from '../cluster/cluster-runtime.ts';
 import type { RecoveryTask } from './recovery-task.ts';
+import type { TimelineResource } from './resource.ts';
 
 /** Evidence about a disk holds until the replica's log moves (rule R13). */
 export interface CachedDisk {
@@ -13,16 +18,82 @@ export interface CachedDisk {
   readonly evidence: DiskEvidence;
 }
 
+/** The attempts that failed, and the last of them as the status shows it. */
+export interface FailedRecovery extends FailedAttempts {
+  readonly entry: RecoveryEntry;
+}
+
 /** What the operator remembers of one timeline between visits. Losing it costs a grace period and nothing else. */
 export interface Tracking {
+  /** Of the object that this is about: another one of the same name may stand for another timeline. */
+  readonly uid: string | undefined;
+  readonly cluster: ClusterRuntime;
+  /** Whom the memory is about. */
+  safekeepers: ReadonlyMap<SafekeeperId, SafekeeperHandle>;
   memory: RecoveryMemory;
-  failed: FailedAttempts | undefined;
+  failed: FailedRecovery | undefined;
   task: RecoveryTask | undefined;
+  /** Recoveries that have ended and are in no status yet, newest first. */
+  ended: readonly HistoryEntry[];
+  /** Since when (monotonic ms) a safekeeper has not told what is on its disk, though it was asked. */
+  uninspectedSinceMs: number | undefined;
   readonly disks: Map<SafekeeperId, CachedDisk>;
   /** Safekeepers that refused a pull because of a directory they could not load, until (monotonic ms) it is tried again. */
   readonly notLoadedUntilMs: Map<SafekeeperId, number>;
 }
 
-export function newTracking(): Tracking {
-  return { memory: EMPTY_MEMORY, failed: undefined, task: undefined, disks: new Map(), notLoadedUntilMs: new Map() };
+/** A refused pull has downloaded everything in vain, and only a person changes what is on that disk. */
+export const NOT_LOADED_RETRY_MS = 60 * 60_000;
+
+/** A restarted operator takes up failed attempts and refusals where the status left them. */
+export function newTracking({ object, cluster, status }: TimelineResource, clock: Clock): Tracking {
+  const corrupt = (status.replicas ?? []).filter(({ state }) => state === 'Corrupt');
+  const untilMs = clock.monotonicMs() + NOT_LOADED_RETRY_MS;
+  return {
+    uid: object.metadata.uid,
+    cluster,
+    safekeepers: cluster.safekeepers,
+    memory: EMPTY_MEMORY,
+    failed: failedBefore(status, clock),
+    task: undefined,
+    ended: [],
+    uninspectedSinceMs: undefined,
+    disks: new Map(),
+    notLoadedUntilMs: new Map(
+      corrupt.flatMap(({ safekeeperId }) => {
+        const id = parseSafekeeperId(safekeeperId);
+        return id === undefined ? [] : [[id, untilMs] as const];
+      }),
+    ),
+  };
+}
+
+/**
+ * Whether what is remembered is still about this timeline on these safekeepers. Who answers at another address is a
+ * stranger: how long the old one was silent or empty says nothing of it.
+ */
+export function isAbout(tracking: Tracking, { object, cluster }: TimelineResource): boolean {
+  const { uid, safekeepers } = tracking;
+  return (
+    uid === object.metadata.uid &&
+    tracking.cluster === cluster &&
+    [...safekeepers].every(([id, safekeeper]) => cluster.safekeepers.get(id) === safekeeper)
+  );
+}
+
+function failedBefore(status: TimelineResource['status'], clock: Clock): FailedRecovery | undefined {
+  const { recovery, history } = status;
+  if (recovery === undefined) return undefined;
+  // The attempt that was under way when the last operator stopped did not fail.
+  const count = recovery.nextAttemptAt === undefined ? recovery.attempt - 1 : recovery.attempt;
+  if (count === 0) return undefined;
+  const waitMs = Date.parse(recovery.nextAttemptAt ?? '') - clock.wallTimeMs() || 0;
+  const last = history?.find(({ outcome }) => outcome === 'Failed');
+  return {
+    count,
+    nextAttemptAtMs: clock.monotonicMs() + Math.min(waitMs, retryDelayMs(count)),
+    reason: last?.reason === 'DonorAtSegmentBoundary' ? last.reason : 'RecoveryFailed',
+    message: last?.message ?? 'the last attempt failed',
+    entry: { ...recovery, attempt: count, nextAttemptAt: recovery.nextAttemptAt ?? recovery.startedAt },
+  };
 }
