@@ -5,6 +5,9 @@
 export function stopSignal(): AbortSignal {
   const controller = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => controller.abort(name));
-  process.once('disconnect', () => controller.abort('parent gone'));
+  const onParentGone = () => controller.abort('parent gone');
+  process.once('disconnect', onParentGone);
+  // Gone before anybody listened; without a channel there is no such property.
+  if ('connected' in process && !process.connected) onParentGone();
   return controller.signal;
 }

@@ -1,0 +1,144 @@
+import { formatBytes, formatSeconds } from './format.ts';
+import type { RowState, TimelineRow } from './timeline-row.ts';
+
+export type Style = 'plain' | 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan';
+
+/** A piece of a line; its text has no control characters. */
+export interface Span {
+  readonly text: string;
+  readonly style: Style;
+}
+
+export type Line = readonly Span[];
+
+/** Everything that the live view shows. */
+export interface Story {
+  readonly elapsedMs: number;
+  readonly done: readonly string[];
+  /** Undefined at the end. */
+  readonly doing: string | undefined;
+  readonly rows: readonly TimelineRow[];
+  /** Whose disk the bars show. */
+  readonly diskTitle: string;
+}
+
+export interface FrameSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** The signs that are drawn: those of any terminal, or of one that knows Unicode. */
+export interface Glyphs {
+  readonly done: string;
+  readonly doing: string;
+  readonly full: string;
+  readonly empty: string;
+  readonly ellipsis: string;
+}
+
+export const UNICODE_GLYPHS: Glyphs = { done: '✔', doing: '●', full: '█', empty: '░', ellipsis: '…' };
+export const ASCII_GLYPHS: Glyphs = { done: '+', doing: '>', full: '#', empty: '.', ellipsis: '~' };
+
+const STATE_STYLES: Readonly<Record<RowState, Style>> = {
+  Unseen: 'dim',
+  Ready: 'green',
+  Lost: 'yellow',
+  Copying: 'cyan',
+  Restored: 'green',
+  Stalled: 'red',
+};
+const GAP = '  ';
+const REDUNDANCY_WIDTH = 4;
+const STATUS_WIDTH = 13;
+const DONOR_WIDTH = 5;
+const BYTES_WIDTH = 19;
+const FIXED_WIDTH = REDUNDANCY_WIDTH + STATUS_WIDTH + DONOR_WIDTH + BYTES_WIDTH + 5 * GAP.length;
+const NAME_WIDTH_MIN = 14;
+const NAME_WIDTH_MAX = 46;
+const BAR_WIDTH_WANTED = 10;
+const BAR_WIDTH_MIN = 5;
+const BAR_WIDTH_MAX = 24;
+
+/** The whole picture, never wider or higher than the terminal: timelines that find no room are counted. */
+export function composeFrame(story: Story, size: FrameSize, glyphs: Glyphs): Line[] {
+  const head: Line[] = [
+    [
+      { text: 'safekeeper-operator demo', style: 'bold' },
+      { text: `${GAP}${formatSeconds(story.elapsedMs)}`, style: 'dim' },
+    ],
+    ...story.done.map((text): Line => [{ text: `${glyphs.done} `, style: 'green' }, plain(text)]),
+    ...(story.doing === undefined ? [] : [[{ text: `${glyphs.doing} `, style: 'cyan' }, plain(story.doing)] as Line]),
+  ];
+  // The last row stays free for the cursor.
+  const room = size.rows - 1;
+  const lines = [...head, ...table(story, room - head.length - 1, size.columns, glyphs)];
+  // Too low even for the story: its end is what matters.
+  return lines.slice(-room).map((line) => clipLine(line, size.columns - 1, glyphs));
+}
+
+/** At most `height` lines behind an empty one. */
+function table({ rows, diskTitle }: Story, height: number, columns: number, glyphs: Glyphs): Line[] {
+  if (rows.length === 0 || height < 3) return [];
+  const space = columns - 1 - FIXED_WIDTH;
+  const longest = Math.max(...rows.map(({ name }) => name.length));
+  const nameWidth = clamp(space - BAR_WIDTH_WANTED, NAME_WIDTH_MIN, Math.min(NAME_WIDTH_MAX, longest));
+  const barWidth = clamp(space - nameWidth, BAR_WIDTH_MIN, BAR_WIDTH_MAX);
+  const title = [
+    'Timeline'.padEnd(nameWidth),
+    'Repl'.padEnd(REDUNDANCY_WIDTH),
+    'Status'.padEnd(STATUS_WIDTH),
+    'Donor'.padEnd(DONOR_WIDTH),
+    diskTitle,
+  ].join(GAP);
+  const shown = rows.length <= height - 1 ? rows : rows.slice(0, height - 2);
+  const hidden = rows.length - shown.length;
+  return [
+    [],
+    [{ text: title, style: 'dim' }],
+    ...shown.map((row) => rowLine(row, nameWidth, barWidth, glyphs)),
+    ...(hidden === 0 ? [] : [[{ text: `and ${hidden} more`, style: 'dim' }] as Line]),
+  ];
+}
+
+function rowLine(row: TimelineRow, nameWidth: number, barWidth: number, glyphs: Glyphs): Line {
+  const style = STATE_STYLES[row.state];
+  const fraction = row.bytesExpected === 0 ? 0 : row.bytesOnDisk / row.bytesExpected;
+  const full = Math.floor(fraction * barWidth);
+  const bytes = `${formatBytes(row.bytesOnDisk)} / ${formatBytes(row.bytesExpected)}`;
+  return [
+    plain(shorten(row.name, nameWidth, glyphs).padEnd(nameWidth) + GAP),
+    { text: row.redundancy.padEnd(REDUNDANCY_WIDTH) + GAP, style },
+    { text: row.reason.slice(0, STATUS_WIDTH).padEnd(STATUS_WIDTH) + GAP, style },
+    plain((row.donor === undefined ? '-' : String(row.donor)).padEnd(DONOR_WIDTH) + GAP),
+    { text: glyphs.full.repeat(full), style },
+    { text: glyphs.empty.repeat(barWidth - full), style: 'dim' },
+    plain(GAP + bytes),
+  ];
+}
+
+/** Both ends tell names apart: the cluster and tenant stand first, the timeline last. */
+function shorten(text: string, width: number, glyphs: Glyphs): string {
+  if (text.length <= width) return text;
+  const tail = Math.floor((width - 1) / 2);
+  return text.slice(0, width - 1 - tail) + glyphs.ellipsis + text.slice(text.length - tail);
+}
+
+function clipLine(line: Line, width: number, glyphs: Glyphs): Line {
+  const length = line.reduce((sum, { text }) => sum + text.length, 0);
+  if (length <= width) return line;
+  const clipped: Span[] = [];
+  let left = Math.max(width - 1, 0);
+  for (const { text, style } of line) {
+    clipped.push({ text: text.slice(0, left), style });
+    left -= Math.min(left, text.length);
+  }
+  return [...clipped, { text: glyphs.ellipsis, style: 'dim' }];
+}
+
+function plain(text: string): Span {
+  return { text, style: 'plain' };
+}
+
+function clamp(value: number, min: number, max: number): number {
+  return Math.max(min, Math.min(value, max));
+}
