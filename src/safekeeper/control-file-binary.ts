@@ -36,6 +36,12 @@ export class BinaryReader {
     return this.view.getBigUint64(this.advance(8, field), true);
   }
 
+  /** Bytes without a count before them, as lower-case hex digits. */
+  hex(sizeBytes: number, field: string): string {
+    const at = this.advance(sizeBytes, field);
+    return Buffer.from(this.bytes.subarray(at, this.offset)).toString('hex');
+  }
+
   string(field: string): string {
     const sizeBytes = this.count(field, limits.controlFileStringBytesMax, 1, 'bytes');
     const at = this.advance(sizeBytes, field);

@@ -3,11 +3,34 @@ import { limits } from '../base/limits.ts';
 import { INVALID_GENERATION } from '../domain/membership.ts';
 import { BinaryReader, BinaryWriter, invalid } from './control-file-binary.ts';
 import type { ControlFile } from './control-file.ts';
+import {
+  readVersion1,
+  readVersion2,
+  readVersion3,
+  readVersion4,
+  readVersion5,
+  readVersion6,
+  readVersion7,
+  readVersion8,
+} from './control-file-earlier.ts';
 import { readVersion10, writeVersion10 } from './control-file-v10.ts';
 import { readVersion9, writeVersion9 } from './control-file-v9.ts';
 
 export const CONTROL_FILE_NAME = 'safekeeper.control';
 
+/** The reader of version 1 first. */
+const READERS: ReadonlyArray<(reader: BinaryReader) => ControlFile> = [
+  readVersion1,
+  readVersion2,
+  readVersion3,
+  readVersion4,
+  readVersion5,
+  readVersion6,
+  readVersion7,
+  readVersion8,
+  readVersion9,
+  readVersion10,
+];
 const MAGIC = 0xcafeceef;
 const HEADER_BYTES = 8;
 const CHECKSUM_BYTES = 4;
@@ -34,7 +57,7 @@ export function decodeControlFile(bytes: Uint8Array): ControlFile {
 }
 
 /**
- * Writes what {@link decodeControlFile} reads, byte for byte as a safekeeper would: version 9 while the membership
+ * Writes the current form of what {@link decodeControlFile} reads, byte for byte as a safekeeper would: version 9 while the membership
  * generation is 0 (members and creation time are then not stored), version 10 otherwise.
  */
 export function encodeControlFile(file: ControlFile): Buffer {
@@ -52,14 +75,9 @@ export function encodeControlFile(file: ControlFile): Buffer {
 }
 
 function readBody(reader: BinaryReader, version: number): ControlFile {
-  switch (version) {
-    case 9:
-      return readVersion9(reader);
-    case 10:
-      return readVersion10(reader);
-    default:
-      throw invalid(`format version ${version} is not supported (9 and 10 are)`);
-  }
+  const read = READERS[version - 1];
+  if (read === undefined) throw invalid(`format version ${version} is not supported (1 to ${READERS.length} are)`);
+  return read(reader);
 }
 
 function hex(value: number): string {

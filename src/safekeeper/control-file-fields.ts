@@ -10,6 +10,7 @@ import { isWalSegmentSize } from './wal-segment.ts';
 
 const PARTIAL_STATUSES = ['InProgress', 'Uploaded', 'Deleting'] as const;
 const EVICTION_KINDS = ['Present', 'Offloaded'] as const;
+const PEER_BYTES = 40;
 const HEX_32 = /^[0-9a-f]{32}$/;
 
 export type TimelineIds = Pick<ControlFile, 'tenantId' | 'timelineId'>;
@@ -20,8 +21,12 @@ export type Positions = Pick<
 >;
 
 export function readTimelineIds(reader: BinaryReader): TimelineIds {
-  const tenantId = parseTenantId(reader.string('tenant_id'));
-  const timelineId = parseTimelineId(reader.string('timeline_id'));
+  return timelineIds(reader.string('tenant_id'), reader.string('timeline_id'));
+}
+
+export function timelineIds(tenant: string, timeline: string): TimelineIds {
+  const tenantId = parseTenantId(tenant);
+  const timelineId = parseTimelineId(timeline);
   if (tenantId === undefined) throw invalid('tenant_id is not 32 hex digits');
   if (timelineId === undefined) throw invalid('timeline_id is not 32 hex digits');
   return { tenantId, timelineId };
@@ -85,11 +90,15 @@ export function writeAcceptorState(writer: BinaryWriter, state: AcceptorState): 
 }
 
 export function readServerInfo(reader: BinaryReader): ServerInfo {
-  const server: ServerInfo = {
+  return serverInfo({
     pgVersion: reader.u32('server.pg_version'),
     systemId: reader.u64('server.system_id'),
     walSegmentSize: reader.u32('server.wal_seg_size'),
-  };
+  });
+}
+
+/** Refuses a segment size that no WAL can have. */
+export function serverInfo(server: ServerInfo): ServerInfo {
   if (!isWalSegmentSize(server.walSegmentSize))
     throw invalid(`server.wal_seg_size is ${server.walSegmentSize}, not a power of two from 1 MiB to 1 GiB`);
   return server;
@@ -102,7 +111,11 @@ export function writeServerInfo(writer: BinaryWriter, server: ServerInfo): void 
 }
 
 export function readProposerUuid(reader: BinaryReader): string {
-  const uuid = reader.string('proposer_uuid').toLowerCase();
+  return proposerUuid(reader.string('proposer_uuid'));
+}
+
+export function proposerUuid(text: string): string {
+  const uuid = text.toLowerCase();
   if (!HEX_32.test(uuid)) throw invalid('proposer_uuid is not 32 hex digits');
   return uuid;
 }
@@ -155,6 +168,13 @@ export function readEviction(reader: BinaryReader): EvictionState {
 export function writeEviction(writer: BinaryWriter, eviction: EvictionState): void {
   writer.variant(eviction.kind, EVICTION_KINDS);
   if (eviction.kind === 'Offloaded') writer.u64(eviction.flushLsn);
+}
+
+/** Remembered peers were provided for and never used: safekeepers read such a list, drop it and write an empty one. */
+export function skipPeers(reader: BinaryReader): void {
+  reader.list('peers', PEER_BYTES, (field) => {
+    for (const name of ['id', 'backup_lsn', 'term', 'flush_lsn', 'commit_lsn']) reader.u64(`${field}.${name}`);
+  });
 }
 
 export function readLsn(reader: BinaryReader, field: string): Lsn {
