@@ -136,9 +136,12 @@ async function heal(
 ): Promise<HealingTimes> {
   const returnedMs = clock.monotonicMs();
   view.begin('Waiting for the operator to notice');
-  const allLost = (timelines: readonly SafekeeperTimeline[]) =>
-    timelines.every((timeline) => isLostOn(timeline, lost.safekeeperId));
-  await watch.until(allLost, 'the wait for the operator to find the loss', DETECTION_TIMEOUT_MS, signal);
+  const isRestored = (timeline: SafekeeperTimeline) =>
+    timelineRow(timeline, lost.safekeeperId, NO_BYTES).state === 'Restored';
+  // On a very slow machine the first may be back before the last is seen lost.
+  const allSeen = (timelines: readonly SafekeeperTimeline[]) =>
+    timelines.every((timeline) => isLostOn(timeline, lost.safekeeperId) || isRestored(timeline));
+  await watch.until(allSeen, 'the wait for the operator to find the loss', DETECTION_TIMEOUT_MS, signal);
   view.done(`The operator sees the loss: ${DEMO_TIMELINES.length} timelines are down to 2 of 3 replicas`);
 
   const graceEndsMs = clock.monotonicMs() + GRACE_PERIOD_MS;
@@ -146,8 +149,6 @@ async function heal(
     `Waiting out the grace period of ${GRACE_PERIOD_MS / 1_000} s, in case the replicas return`,
     () => `: ${Math.max(0, Math.ceil((graceEndsMs - clock.monotonicMs()) / 1_000))} s left`,
   );
-  const isRestored = (timeline: SafekeeperTimeline) =>
-    timelineRow(timeline, lost.safekeeperId, NO_BYTES).state === 'Restored';
   const someCopied = (timelines: readonly SafekeeperTimeline[]) =>
     timelines.some((timeline) => isCopying(timeline) || isRestored(timeline));
   await watch.until(someCopied, 'the wait for the first recovery', HEALING_TIMEOUT_MS, signal);
