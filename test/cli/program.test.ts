@@ -1,0 +1,48 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { runProgram } from '../../src/cli/program.ts';
+
+afterEach(() => vi.restoreAllMocks());
+
+/** Runs a command line with everything it prints caught. */
+async function run(...argv: string[]): Promise<{ code: number; output: string }> {
+  const printed: string[] = [];
+  const print = (chunk: string | Uint8Array) => printed.push(String(chunk)) > 0;
+  vi.spyOn(process.stdout, 'write').mockImplementation(print);
+  vi.spyOn(process.stderr, 'write').mockImplementation(print);
+  const code = await runProgram(argv);
+  return { code, output: printed.join('') };
+}
+
+test('a near miss is answered with what was probably meant, exit code 2', async () => {
+  const { code, output } = await run('agnt');
+  expect(code).toBe(2);
+  expect(output).toContain("unknown command 'agnt'");
+  expect(output).toContain('Did you mean agent?');
+});
+
+test('bad options of every command are bad usage', async () => {
+  for (const argv of [
+    ['operator', '--nope'],
+    ['agent'],
+    ['agent', '--data-dir', '/tmp', '--listen', 'x'],
+    ['demo', 'x'],
+  ]) {
+    const { code, output } = await run(...argv);
+    expect({ argv, code }).toEqual({ argv, code: 2 });
+    expect(output).toMatch(/^error: /);
+  }
+});
+
+test('help and version are no errors', async () => {
+  expect(await run('--version')).toEqual({ code: 0, output: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
+  const help = await run('--help');
+  expect(help.code).toBe(0);
+  for (const command of ['operator', 'agent', 'status', 'crds', 'demo']) expect(help.output).toContain(command);
+});
+
+test('what cannot be done is one line without a stack trace, exit code 1', async () => {
+  const { code, output } = await run('crds', '--output-dir', '/dev/null/directory');
+  expect(code).toBe(1);
+  expect(output.trimEnd().split('\n')).toHaveLength(1);
+  expect(output).toContain('/dev/null/directory');
+});
