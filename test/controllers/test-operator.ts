@@ -1,6 +1,4 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -18,8 +16,9 @@ import { fixedAccess } from '../../src/kube/kube-access.ts';
 import { KubeClient } from '../../src/kube/kube-client.ts';
 import type { KubeObject, ResourceType } from '../../src/kube/object.ts';
 import { createRegistry, createRuntimeMetrics } from '../../src/observability/metrics.ts';
-import { agentOptions, safekeeperId } from '../agent/test-agent.ts';
+import { agentOptions, placeTimeline, safekeeperId, TENANT } from '../agent/test-agent.ts';
 import { fastClock } from '../support/fast-clock.ts';
+import { type Proxy, startProxy } from './proxy.ts';
 
 export const NAMESPACE = 'default';
 /** Time runs so many times as fast for the operator: a grace period of 15 s takes 0.6 s. */
@@ -38,9 +37,9 @@ const CRDS: ResourceType = {
 export interface TestSafekeeper {
   readonly id: number;
   readonly dataDirectory: string;
-  url: string;
+  /** What everybody talks to. */
+  readonly proxy: Proxy;
   stop(): Promise<void>;
-  /** On the same port as before. */
   start(): Promise<void>;
   wipe(): void;
 }
@@ -71,6 +70,7 @@ export class TestWorld implements AsyncDisposable {
       const safekeeper = await startSafekeeper(id, dataDirectory);
       world.safekeepers.push(safekeeper);
       world.disposals.push(async () => {
+        await safekeeper.proxy[Symbol.asyncDispose]();
         await safekeeper.stop();
         rmSync(dataDirectory, { recursive: true, force: true });
       });
@@ -115,7 +115,7 @@ export class TestWorld implements AsyncDisposable {
   async createCluster(spec: Record<string, unknown> = {}): Promise<void> {
     const recovery = { gracePeriod: '15s', ...(spec.recovery as object | undefined) };
     const inventory = { interval: '1s', ...(spec.inventory as object | undefined) };
-    const safekeepers = this.safekeepers.map(({ id, url }) => ({ id, url }));
+    const safekeepers = this.safekeepers.map(({ id, proxy }) => ({ id, url: proxy.url }));
     const object = {
       apiVersion: API_VERSION,
       kind: CLUSTER_RESOURCE.kind,
@@ -123,6 +123,76 @@ export class TestWorld implements AsyncDisposable {
       spec: { safekeepers, ...spec, recovery, inventory },
     };
     await this.client.create(CLUSTER_RESOURCE, object as unknown as SafekeeperCluster, this.never);
+  }
+
+  /** A timeline object that a person makes; `name` is also its timeline's digit, repeated. */
+  async createTimeline(name: string, spec: Record<string, unknown> = {}): Promise<void> {
+    const object = {
+      apiVersion: API_VERSION,
+      kind: TIMELINE_RESOURCE.kind,
+      metadata: { name: `timeline-${name}`, namespace: NAMESPACE },
+      spec: { clusterRef: { name: 'main' }, tenantId: TENANT, timelineId: timelineId(name), ...spec },
+    };
+    await this.client.create(TIMELINE_RESOURCE, object as unknown as SafekeeperTimeline, this.never);
+  }
+
+  /** Merge-patches the cluster, or the only object of timeline `digit`. */
+  async patch(what: 'cluster' | string, patch: Record<string, unknown>): Promise<void> {
+    if (what === 'cluster') {
+      await this.client.mergePatch(CLUSTER_RESOURCE, { namespace: NAMESPACE, name: 'main' }, patch, this.never);
+      return;
+    }
+    const { name } = (await this.timeline(what)).metadata;
+    await this.client.mergePatch(TIMELINE_RESOURCE, { namespace: NAMESPACE, name }, patch, this.never);
+  }
+
+  async annotate(what: 'cluster' | string, annotations: Record<string, string | null>): Promise<void> {
+    await this.patch(what, { metadata: { annotations } });
+  }
+
+  async deleteTimeline(digit: string): Promise<void> {
+    const { name } = (await this.timeline(digit)).metadata;
+    await this.client.delete(TIMELINE_RESOURCE, { namespace: NAMESPACE, name }, {}, this.never);
+  }
+
+  async timeline(digit: string): Promise<SafekeeperTimeline> {
+    const found = (await this.timelines()).find(({ spec }) => spec.timelineId === timelineId(digit));
+    if (found === undefined) throw new Error(`timeline ${digit} has no object`);
+    return found;
+  }
+
+  /** Stops the safekeeper, takes its disk away, and starts it again. */
+  async wipe(id: number): Promise<void> {
+    const safekeeper = this.safekeeper(id);
+    await safekeeper.stop();
+    safekeeper.wipe();
+    await safekeeper.start();
+  }
+
+  safekeeper(id: number): TestSafekeeper {
+    const found = this.safekeepers[id - 1];
+    if (found === undefined) throw new Error(`there is no safekeeper ${id}`);
+    return found;
+  }
+
+  /** The bodies of all pulls that any safekeeper was asked for. */
+  pulls(): Array<{ readonly timeline_id: string; readonly http_hosts: readonly string[]; readonly mconf?: unknown }> {
+    const requests = this.safekeepers.flatMap(({ proxy }) => proxy.requests);
+    return requests.filter(({ path }) => path === '/v1/pull_timeline').map(({ body }) => JSON.parse(body));
+  }
+
+  /** How often the safekeeper was asked for anything that matches `METHOD path`. */
+  askedFor(id: number, pattern: RegExp): number {
+    return this.safekeeper(id).proxy.requests.filter(({ method, path }) => pattern.test(`${method} ${path}`)).length;
+  }
+
+  /** Lets operator time go by: so many seconds of it. */
+  async pass(seconds: number): Promise<void> {
+    await this.clock.sleep(seconds * 1_000, this.never);
+  }
+
+  async eventReasons(): Promise<string[]> {
+    return (await this.events()).map(({ reason }) => reason);
   }
 
   async cluster(): Promise<SafekeeperCluster> {
@@ -150,15 +220,34 @@ export class TestWorld implements AsyncDisposable {
     countMin: number,
     fits: (timeline: SafekeeperTimeline) => boolean,
   ): Promise<readonly SafekeeperTimeline[]> {
-    const deadlineMs = performance.now() + WAIT_MS;
-    for (;;) {
-      const timelines = await this.timelines();
-      if (timelines.length >= countMin && timelines.every(fits)) return timelines;
-      if (performance.now() > deadlineMs) {
-        throw new Error(`never happened: ${what}\n${timelines.map(({ status }) => JSON.stringify(status)).join('\n')}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    return await poll(
+      what,
+      () => this.timelines(),
+      (all) => all.length >= countMin && all.every(fits),
+    );
+  }
+
+  /** Waits until the timeline `digit` fits. */
+  async untilTimeline(
+    digit: string,
+    what: string,
+    fits: (timeline: SafekeeperTimeline) => boolean,
+  ): Promise<SafekeeperTimeline> {
+    const fitting = (all: readonly SafekeeperTimeline[]) =>
+      all.filter((timeline) => timeline.spec.timelineId === timelineId(digit) && fits(timeline));
+    const [found] = fitting(
+      await poll(
+        what,
+        () => this.timelines(),
+        (all) => fitting(all).length > 0,
+      ),
+    );
+    if (found === undefined) throw new Error('a timeline that fitted is gone');
+    return found;
+  }
+
+  async untilCluster(what: string, fits: (cluster: SafekeeperCluster) => boolean): Promise<SafekeeperCluster> {
+    return await poll(what, () => this.cluster(), fits);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -177,19 +266,58 @@ export function isReady(object: SafekeeperTimeline | SafekeeperCluster): boolean
   return conditionOf(object, 'Ready')?.status === 'True';
 }
 
+/** `Ready/Reconciling/Stalled` reasons, each only where the condition is not at rest. */
+export function reasonsOf(object: SafekeeperTimeline | SafekeeperCluster): string {
+  const shown = (type: string) => {
+    const condition = conditionOf(object, type);
+    return condition?.status === 'True' || type === 'Ready' ? (condition?.reason ?? '') : '-';
+  };
+  return ['Ready', 'Reconciling', 'Stalled'].map(shown).join('/');
+}
+
+export function stateOf({ status }: SafekeeperTimeline, id: number): string | undefined {
+  return status?.replicas?.find(({ safekeeperId: replica }) => replica === id)?.state;
+}
+
+export function timelineId(digit: string): string {
+  return digit.repeat(32);
+}
+
+/** Puts timelines 1, 2, … into every data directory, as recorded with generation 0 unless another snapshot is named. */
+export function place(count: number, snapshot = 'gen0_v9'): (dataDirectory: string) => Promise<void> {
+  return async (dataDirectory) => {
+    for (let digit = 1; digit <= count; digit++) {
+      await placeTimeline(dataDirectory, { snapshot, tenantId: TENANT, timelineId: timelineId(String(digit)) });
+    }
+  };
+}
+
+async function poll<Value>(what: string, read: () => Promise<Value>, fits: (value: Value) => boolean): Promise<Value> {
+  const deadlineMs = performance.now() + WAIT_MS;
+  for (;;) {
+    const value = await read();
+    if (fits(value)) return value;
+    if (performance.now() > deadlineMs)
+      throw new Error(`never happened: ${what}\n${JSON.stringify(value, undefined, 1)}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 async function startSafekeeper(id: number, dataDirectory: string): Promise<TestSafekeeper> {
-  const port = await freePort();
-  let agent: RunningAgent | undefined;
+  const proxy = await startProxy();
   const http = new HttpClient();
+  let agent: RunningAgent | undefined;
   const safekeeper: TestSafekeeper = {
     id,
     dataDirectory,
-    url: `http://127.0.0.1:${port}`,
+    proxy,
     async start() {
-      const options = { ...agentOptions(dataDirectory), http, port, safekeeperId: safekeeperId(id) };
+      const options = { ...agentOptions(dataDirectory), http, safekeeperId: safekeeperId(id) };
       agent = await startAgent(options, new AbortController().signal);
+      proxy.target = agent.url;
     },
     async stop() {
+      proxy.target = undefined;
       await agent?.[Symbol.asyncDispose]();
       agent = undefined;
     },
@@ -200,13 +328,4 @@ async function startSafekeeper(id: number, dataDirectory: string): Promise<TestS
   };
   await safekeeper.start();
   return safekeeper;
-}
-
-/** The system picks it; it stays this safekeeper's over restarts. */
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

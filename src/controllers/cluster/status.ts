@@ -141,11 +141,11 @@ function judge(
 
 /** Every safekeeper answers, and some timelines are not redundant: a loss speaks for the cluster, else the first of them. */
 function judgeDegraded(timelines: readonly SafekeeperTimeline[], counts: TimelineCounts, figures: string): Verdict {
-  const reasons = (type: ConditionType, status: Condition['status']): Reason[] =>
-    timelines.flatMap((timeline) => {
-      const condition = findCondition(timeline.status?.conditions, type);
-      return condition?.status === status ? [condition.reason as Reason] : [];
-    });
+  const reasons = (type: ConditionType, status: Condition['status']) =>
+    timelines
+      .map((timeline) => findCondition(timeline.status?.conditions, type))
+      .filter((condition) => condition?.status === status)
+      .map((condition) => condition?.reason as Reason);
   const notReady = reasons('Ready', 'False');
   const ready: Reason = notReady.includes('ReplicaLost') ? 'ReplicaLost' : (notReady.sort()[0] ?? 'ReplicaLost');
   const [stalled] = reasons('Stalled', 'True').sort();
