@@ -9,11 +9,11 @@ import type { SafekeeperId } from '../domain/ids.ts';
 import type { HttpClient } from '../http/client.ts';
 import { listen, type RunningServer } from '../http/server.ts';
 import type { DonateOptions } from '../transfer/donate.ts';
+import { readSafekeeperId } from '../transfer/safekeeper-identity.ts';
 import { TimelineMap } from '../transfer/timeline-map.ts';
 import { TransferRegistry } from '../transfer/transfer-progress.ts';
 import { createDispatcher, type Dispatcher } from './request-listener.ts';
 import { createRoutes } from './routes.ts';
-import { readSafekeeperId } from './safekeeper-identity.ts';
 
 export interface AgentOptions {
   /** Absolute; must exist. */

@@ -65,7 +65,7 @@ async function sendStream(
   let flushed = Promise.resolve();
   try {
     for await (const chunk of open(stall.signal)) {
-      // One chunk is on its way to the client while the next one is read.
+      // One chunk is on its way to the client while the next one is read; the one before it may then be overwritten.
       await flushed;
       stall.extend();
       flushed = write(response, chunk, stall.signal);

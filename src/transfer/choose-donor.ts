@@ -9,8 +9,9 @@ export interface IdentifiedPeer extends PeerStatus {
 }
 
 /**
- * Reads each peer's safekeeper id, all at once. Peers that do not tell it are left out, and so is one with the
- * recipient's own id: a snapshot from oneself can empty the object that it copies (rule R14).
+ * Reads each peer's safekeeper id, all at once. Peers that do not tell it are left out, and by rule R14 so are one with
+ * the recipient's own id (a snapshot from oneself can empty the object that it copies) and different hosts with the same
+ * id. The same host given twice is one peer.
  */
 export async function identifyPeers(
   peers: readonly PeerStatus[],
@@ -27,7 +28,8 @@ export async function identifyPeers(
     }),
   );
   signal.throwIfAborted();
-  return identified.flat().filter((peer) => peer.id !== recipientId);
+  const others = identified.flat().filter((peer) => peer.id !== recipientId);
+  return others.filter((peer) => others.every((other) => other.id !== peer.id || other.host === peer.host));
 }
 
 /** Rule R2's choice. Throws a Failure `NoDonor` when nobody can be asked. */
@@ -38,7 +40,7 @@ export function chooseDonor(peers: readonly IdentifiedPeer[]): IdentifiedPeer {
   });
   const best = mostAdvanced(candidates);
   if (best === undefined) {
-    throw new Failure('NoDonor', 'no host that has the timeline told a safekeeper id other than ours');
+    throw new Failure('NoDonor', 'no host that has the timeline told a safekeeper id that is its own alone');
   }
   return best.peer;
 }

@@ -1,5 +1,5 @@
 import { decodeControlFile, encodeControlFile } from '../../src/safekeeper/control-file-codec.ts';
-import { END_OF_ARCHIVE, tarHeader, tarPadding } from '../../src/transfer/tar-entry.ts';
+import { archive, END_OF_ARCHIVE, type Entry } from './archive.ts';
 import type { RecordedSnapshot } from './harness.ts';
 
 /** Archives made from the recorded `resident_partial` that must be refused although their body ends cleanly. */
@@ -8,20 +8,6 @@ const SEGMENT_BYTES = 1024 * 1024;
 const FIRST = '000000010000000000000046';
 const SECOND = '000000010000000000000047';
 const LAST = '000000010000000000000048.partial';
-
-type Entry = readonly [name: string, content: Uint8Array];
-
-export function archive(
-  entries: Iterable<Entry>,
-  alter: (header: Buffer, name: string) => void = () => undefined,
-): Buffer {
-  const pieces = [...entries].flatMap(([name, content]) => {
-    const header = Buffer.from(tarHeader({ name, sizeBytes: content.length, modifiedMs: 0 }));
-    alter(header, name);
-    return [header, content, tarPadding(content.length)];
-  });
-  return Buffer.concat(pieces);
-}
 
 /** Changes one byte of a header and makes its checksum right again. */
 function patchHeader(header: Buffer, at: number, byte: number): void {
@@ -52,7 +38,7 @@ export function changedControlFile(snapshot: RecordedSnapshot, change: object): 
 export const CUT_BETWEEN_ENTRIES = 1024 + 2 * (512 + SEGMENT_BYTES);
 
 /** What it is, a part of the message, and how it is made. */
-export const BAD_BODIES: [string, string, (snapshot: RecordedSnapshot) => Uint8Array][] = [
+export const BAD_BODIES: [string, string, (snapshot: RecordedSnapshot) => Uint8Array | Promise<Uint8Array>][] = [
   ['nothing', 'the archive is empty', () => Buffer.alloc(0)],
   ['no control file', 'the first entry is', (it) => archive(without(it, 'safekeeper.control'))],
   ['a cut between two entries', 'segment of 0/4800000 is missing', (it) => it.body.subarray(0, CUT_BETWEEN_ENTRIES)],
@@ -140,14 +126,14 @@ export const BAD_BODIES: [string, string, (snapshot: RecordedSnapshot) => Uint8A
   ],
 ];
 
-function replacedByte(snapshot: RecordedSnapshot, name: string, at: number): Buffer {
+function replacedByte(snapshot: RecordedSnapshot, name: string, at: number): Promise<Buffer> {
   const content = Buffer.from(snapshot.files.get(name)!);
   content[at] = content[at]! ^ 1;
   return archive(replaced(snapshot, name, content));
 }
 
 /** The control file claims less, so that the damaged WAL is what has to prove the promise. */
-function damagedWal(snapshot: RecordedSnapshot): Buffer {
+function damagedWal(snapshot: RecordedSnapshot): Promise<Buffer> {
   const controlFile = decodeControlFile(snapshot.files.get('safekeeper.control')!);
   const claimsLess = {
     ...snapshot,

@@ -24,12 +24,12 @@ describe('the donor', () => {
     ['the lowest id decides between equals', { id: 1 }, { id: 3 }],
   ])('%s', async (_rule, better, worse) => {
     const snapshot = await recordedSnapshot('resident_partial');
-    const start = ({ id = 2, term = 1, epoch = 1, flush = '0/4800030' }: DonorState) => {
+    const start = (idDefault: number, { id = idDefault, term = 1, epoch = 1, flush = '0/4800030' }: DonorState) => {
       const acceptor_state = { ...(snapshot.status['acceptor_state'] as object), term, epoch };
       return startRecordedDonor(snapshot, { id, status: { flush_lsn: flush, acceptor_state } });
     };
-    await using first = await start(worse);
-    await using second = await start(better);
+    await using first = await start(2, worse);
+    await using second = await start(3, better);
     for (const hosts of [
       [first.url, second.url],
       [second.url, first.url],
@@ -47,6 +47,26 @@ describe('the donor', () => {
     await using recipient = await openRecipient(data.path);
     await expect(recipient.pull(snapshot.id, [donor.url])).rejects.toMatchObject({ reason: 'NoDonor' });
     expect(donor.snapshotsServed()).toBe(0);
+  });
+
+  test('is never one of two hosts with the same id', async () => {
+    const snapshot = await recordedSnapshot('resident_partial');
+    await using data = await temporaryDirectory();
+    await using one = await startRecordedDonor(snapshot, { id: 2 });
+    await using other = await startRecordedDonor(snapshot, { id: 2 });
+    await using behind = await startRecordedDonor(snapshot, { id: 3, status: { flush_lsn: '0/4700000' } });
+    await using recipient = await openRecipient(data.path);
+    await expect(recipient.pull(snapshot.id, [one.url, other.url])).rejects.toMatchObject({ reason: 'NoDonor' });
+    expect(await recipient.pull(snapshot.id, [one.url, behind.url, other.url])).toBe(behind.url);
+    expect([one.snapshotsServed(), other.snapshotsServed()]).toEqual([0, 0]);
+  });
+
+  test('may be a host that is given twice', async () => {
+    const snapshot = await recordedSnapshot('uninitialized');
+    await using data = await temporaryDirectory();
+    await using donor = await startRecordedDonor(snapshot);
+    await using recipient = await openRecipient(data.path);
+    expect(await recipient.pull(snapshot.id, [donor.url, donor.url])).toBe(donor.url);
   });
 });
 

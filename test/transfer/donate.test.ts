@@ -7,10 +7,11 @@ import type { ControlFile } from '../../src/safekeeper/control-file.ts';
 import { CONTROL_FILE_NAME, decodeControlFile, encodeControlFile } from '../../src/safekeeper/control-file-codec.ts';
 import { deleteTimeline } from '../../src/transfer/delete-timeline.ts';
 import { donate, type DonateOptions } from '../../src/transfer/donate.ts';
-import { END_OF_ARCHIVE } from '../../src/transfer/tar-entry.ts';
 import type { TimelineMap } from '../../src/transfer/timeline-map.ts';
 import { TransferRegistry } from '../../src/transfer/transfer-progress.ts';
 import { parseLsn } from '../../src/domain/lsn.ts';
+import { END_OF_ARCHIVE } from './archive.ts';
+import { faultyFileSystem } from './faulty-file-system.ts';
 import {
   fingerprints,
   layTimeline,
@@ -53,7 +54,7 @@ async function openDonor(name: string, change: Partial<ControlFile> = {}): Promi
 async function collect(stream: AsyncIterable<Uint8Array>): Promise<{ bytes: Buffer; error: unknown }> {
   const pieces: Uint8Array[] = [];
   try {
-    for await (const piece of stream) pieces.push(piece);
+    for await (const piece of stream) pieces.push(Buffer.from(piece));
     return { bytes: Buffer.concat(pieces), error: undefined };
   } catch (error) {
     return { bytes: Buffer.concat(pieces), error };
@@ -168,6 +169,17 @@ describe('a snapshot that fails', () => {
     );
     expect(deleted.error).toBeInstanceOf(Error);
     expect(timeline.walRemovalOnHold).toBe(false);
+  });
+
+  test('because its reader leaves inside a segment, closes the file', async () => {
+    await using donor = await openDonor('resident_partial');
+    const calls: string[] = [];
+    const files = faultyFileSystem((operation) => void calls.push(operation));
+    for await (const piece of donor.open({ files })) {
+      if (piece.length === 1024 * 1024) break;
+    }
+    expect(calls.filter((operation) => operation !== 'status')).toEqual(['open', 'readAt', 'close']);
+    expect(donor.map.get(donor.snapshot.id).walRemovalOnHold).toBe(false);
   });
 
   test.each(['offloaded', 'offloaded_gen0_v9', 'resident_partial_uploaded'])(

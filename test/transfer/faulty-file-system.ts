@@ -1,7 +1,7 @@
 import type { FileSystem, OpenFile } from '../../src/disk/file-system.ts';
 import { nodeFileSystem } from '../../src/disk/node-file-system.ts';
 
-export type Operation = keyof FileSystem | keyof Omit<OpenFile, typeof Symbol.asyncDispose>;
+export type Operation = keyof FileSystem | keyof Omit<OpenFile, typeof Symbol.asyncDispose> | 'close';
 
 /** Asked before each call; throwing makes the call fail before it does anything. */
 export type Fault = (operation: Operation, path: string) => void;
@@ -39,6 +39,6 @@ function faultyFile(file: OpenFile, path: string, fault: Fault): OpenFile {
     sync: () => on('sync', () => file.sync()),
     truncate: (sizeBytes) => on('truncate', () => file.truncate(sizeBytes)),
     status: () => file.status(),
-    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => on('close', async () => await file[Symbol.asyncDispose]()),
   };
 }

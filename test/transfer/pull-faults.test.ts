@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { Failure } from '../../src/base/failure.ts';
 import { decodeControlFile } from '../../src/safekeeper/control-file-codec.ts';
 import { term } from '../../src/domain/term.ts';
-import { archive, BAD_BODIES, changedControlFile, CUT_BETWEEN_ENTRIES } from './bad-archives.ts';
+import { archive } from './archive.ts';
+import { BAD_BODIES, changedControlFile, CUT_BETWEEN_ENTRIES } from './bad-archives.ts';
 import { faultyFileSystem, type Operation, systemError } from './faulty-file-system.ts';
 import {
   fingerprints,
@@ -49,7 +50,8 @@ async function expectFailureThenSuccess(
 describe('a body that ends cleanly but holds', () => {
   test.each(BAD_BODIES)('%s is refused', async (_what, message, build) => {
     const snapshot = await recordedSnapshot('resident_partial');
-    await expectFailureThenSuccess(snapshot, (response) => void response.end(build(snapshot)), {
+    const body = await build(snapshot);
+    await expectFailureThenSuccess(snapshot, (response) => void response.end(body), {
       reason: 'InvalidSnapshot',
       message: expect.stringContaining(message) as string,
     });
@@ -59,10 +61,11 @@ describe('a body that ends cleanly but holds', () => {
     const snapshot = await recordedSnapshot('resident_partial');
     const { membership } = decodeControlFile(snapshot.files.get('safekeeper.control')!);
     const newer = { membership: { ...membership, generation: 9 } };
+    const body = await archive(changedControlFile(snapshot, newer));
     await using data = await temporaryDirectory();
     await using donor = await startScriptedDonor({
       status: statusText(snapshot.status),
-      sendSnapshot: (response) => response.end(archive(changedControlFile(snapshot, newer))),
+      sendSnapshot: (response) => response.end(body),
     });
     await using recipient = await openRecipient(data.path, { safekeeperId: 3n });
     await expect(recipient.pull(snapshot.id, [donor.url], { membership })).rejects.toMatchObject({

@@ -4,7 +4,7 @@ import { readSmallFile, writeFileDurably } from '../disk/durable.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import { parseSafekeeperId, type SafekeeperId } from '../domain/ids.ts';
 
-export const SAFEKEEPER_ID_FILE = 'safekeeper.id';
+const SAFEKEEPER_ID_FILE = 'safekeeper.id';
 /** An unsigned 64-bit number has 20 digits at most; one byte more shows that there is too much. */
 const ID_BYTES_MAX = 32;
 
