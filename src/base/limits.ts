@@ -45,6 +45,11 @@ export const limits = {
   /** A snapshot stream without a byte for so long has stalled. */
   snapshotStallTimeoutMs: 60_000,
 
+  /** One operation on remote storage, with its repetitions: a copy is of one segment, 1 GiB at most. */
+  remoteStorageTimeoutMs: 120_000,
+  remoteStorageConnectTimeoutMs: 5_000,
+  remoteStorageAttemptsMax: 4,
+
   /** One object of the Kubernetes API: etcd takes 1.5 MiB, JSON and managed fields add to it. */
   kubeObjectBytesMax: 8 * 1024 * 1024,
   /** One page of a list. */
