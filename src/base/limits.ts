@@ -10,6 +10,18 @@ export const limits = {
   requestBodyBytesMax: 3 * 1024 * 1024,
   /** Request line and headers together. */
   requestHeaderBytesMax: 16 * 1024,
+  /** A request's headers, or a TLS handshake, have to be there within this time. */
+  requestHeadersTimeoutMs: 10_000,
+  /** A request with its body. */
+  requestTimeoutMs: 30_000,
+  /** How long a connection is kept for the next request. */
+  connectionIdleTimeoutMs: 15_000,
+  /** Clients of one server. */
+  connectionsMax: 1_000,
+  /** Tokens, keys and certificates: how long a change of their files may go unnoticed, and what they may be. */
+  credentialRecheckMs: 1_000,
+  credentialFileBytesMax: 1024 * 1024,
+  credentialFilesMax: 64,
   /** How long running snapshots and pulls may go on once an agent was told to stop; Kubernetes kills after 30 s. */
   agentShutdownGraceMs: 20_000,
 

@@ -1,10 +1,16 @@
-import { Agent, type Dispatcher } from 'undici';
+import { callbackify } from 'node:util';
+import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { startDeadline, untilAborted } from '../base/deadline.ts';
 import { describeError, errorCode, Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
 import { parseLosslessJson } from './json.ts';
+import type { Reloaded } from './reloaded.ts';
+import type { ClientTls } from './tls.ts';
 
-/** A bearer token that may change while the program runs; `refresh` is asked once after a 401. */
+/**
+ * A bearer token that may change while the program runs; `refresh` is asked once after a 401, or after a 403, which is
+ * how safekeepers refuse an expired token.
+ */
 export interface TokenSource {
   current(): Promise<string | undefined>;
   refresh(): Promise<string | undefined>;
@@ -41,6 +47,8 @@ export interface HttpClientOptions {
   readonly ca?: string;
   readonly clientCertificate?: { readonly cert: string; readonly key: string };
   readonly serverName?: string;
+  /** Asked before each new connection; goes before `ca` and `clientCertificate`. */
+  readonly tls?: Reloaded<ClientTls>;
   /** False takes any certificate: only for those who asked for it by name (`insecure-skip-tls-verify`). */
   readonly tlsVerify?: boolean;
 }
@@ -61,13 +69,7 @@ export class HttpClient implements AsyncDisposable {
       // Deadlines are ours: a pull may be silent for as long as the transfer takes.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: {
-        timeout: limits.probeTimeoutMs,
-        ...(options.ca === undefined ? {} : { ca: options.ca }),
-        ...options.clientCertificate,
-        ...(options.serverName === undefined ? {} : { servername: options.serverName }),
-        ...(options.tlsVerify === false ? { rejectUnauthorized: false } : {}),
-      },
+      connect: createConnector(options),
     });
   }
 
@@ -110,9 +112,11 @@ export class HttpClient implements AsyncDisposable {
   private async send(request: HttpRequest, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     const token = this.token && (await untilAborted(this.token.current(), signal));
     const response = await this.sendOnce(request, token, signal);
-    if (response.statusCode !== 401 || this.token === undefined) return response;
+    if (this.token === undefined || (response.statusCode !== 401 && response.statusCode !== 403)) return response;
+    const fresh = await untilAborted(this.token.refresh(), signal);
+    if (fresh === token) return response;
     await response.body.dump();
-    return await this.sendOnce(request, await untilAborted(this.token.refresh(), signal), signal);
+    return await this.sendOnce(request, fresh, signal);
   }
 
   private sendOnce(request: HttpRequest, token: string | undefined, signal: AbortSignal) {
@@ -126,6 +130,33 @@ export class HttpClient implements AsyncDisposable {
       signal,
     });
   }
+}
+
+/** Makes connections with what is trusted and shown at the time; those that there are stay as they are. */
+function createConnector(options: HttpClientOptions): buildConnector.connector {
+  const { tls } = options;
+  if (tls === undefined) return connectWith(options, options);
+  let known: { readonly tls: ClientTls; readonly connect: buildConnector.connector } | undefined;
+  const connector = callbackify(async () => {
+    const next = await tls.current();
+    if (known?.tls !== next) known = { tls: next, connect: connectWith(options, next) };
+    return known.connect;
+  });
+  return (target, callback) =>
+    connector((error: Error | null, connect) => {
+      if (error === null) connect(target, callback);
+      else callback(error, null);
+    });
+}
+
+function connectWith(options: HttpClientOptions, { ca, clientCertificate }: ClientTls): buildConnector.connector {
+  return buildConnector({
+    timeout: limits.probeTimeoutMs,
+    ...(ca === undefined ? {} : { ca }),
+    ...clientCertificate,
+    ...(options.serverName === undefined ? {} : { servername: options.serverName }),
+    ...(options.tlsVerify === false ? { rejectUnauthorized: false } : {}),
+  });
 }
 
 /** The body of a 2xx answer as lossless JSON. */

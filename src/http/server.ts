@@ -1,8 +1,11 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
 import { Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
+import type { Reloaded } from './reloaded.ts';
+import type { ServerTls } from './tls.ts';
 
 /** How exactly the timeouts are kept. */
 const CHECK_INTERVAL_MS = 1_000;
@@ -12,13 +15,19 @@ export interface ListenOptions {
   readonly host: string;
   /** 0 lets the system pick. */
   readonly port: number;
+  /** A further connection is closed at once; `limits.connectionsMax` unless given. */
   readonly connectionsMax?: number;
-  /** For a request's headers; a connection that stays silent from the start counts as one. */
+  /**
+   * For a request's headers, and for a TLS handshake; a connection that stays silent from the start counts as one.
+   * `limits.requestHeadersTimeoutMs` unless given.
+   */
   readonly headersTimeoutMs?: number;
-  /** For a request with its body. */
+  /** For a request with its body; `limits.requestTimeoutMs` unless given. */
   readonly requestTimeoutMs?: number;
-  /** For the next request on a connection. */
+  /** For the next request on a connection; `limits.connectionIdleTimeoutMs` unless given. */
   readonly idleTimeoutMs?: number;
+  /** Serves HTTPS. What changes is for new connections; those that there are go on. */
+  readonly tls?: Reloaded<ServerTls>;
 }
 
 /** A listening HTTP server. Disposing it closes every connection at once. */
@@ -33,17 +42,8 @@ export interface RunningServer extends AsyncDisposable {
 
 /** Starts a server whose clients cannot hold it with slow headers or bodies; answers are not limited in time. */
 export async function listen(handler: RequestListener, options: ListenOptions): Promise<RunningServer> {
-  const server = createServer(
-    {
-      headersTimeout: options.headersTimeoutMs ?? 10_000,
-      requestTimeout: options.requestTimeoutMs ?? 30_000,
-      keepAliveTimeout: options.idleTimeoutMs ?? 15_000,
-      connectionsCheckingInterval: CHECK_INTERVAL_MS,
-      maxHeaderSize: limits.requestHeaderBytesMax,
-    },
-    handler,
-  );
-  server.maxConnections = options.connectionsMax ?? 1_000;
+  const server = await createAnyServer(handler, options);
+  server.maxConnections = options.connectionsMax ?? limits.connectionsMax;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, options.host, () => {
@@ -52,9 +52,69 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
     });
   });
   const { port } = server.address() as AddressInfo;
-  const close = (graceMs: number) =>
+  const close = closer(server);
+  return {
+    host: options.host,
+    port,
+    url: `${options.tls === undefined ? 'http' : 'https'}://${options.host}:${port}`,
+    close,
+    [Symbol.asyncDispose]: () => close(0),
+  };
+}
+
+async function createAnyServer(handler: RequestListener, options: ListenOptions): Promise<Server | TlsServer> {
+  const requestTimeoutMs = options.requestTimeoutMs ?? limits.requestTimeoutMs;
+  const headersTimeoutMs = Math.min(options.headersTimeoutMs ?? limits.requestHeadersTimeoutMs, requestTimeoutMs);
+  const serverOptions: ServerOptions = {
+    headersTimeout: headersTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: options.idleTimeoutMs ?? limits.connectionIdleTimeoutMs,
+    connectionsCheckingInterval: CHECK_INTERVAL_MS,
+    maxHeaderSize: limits.requestHeaderBytesMax,
+  };
+  const { tls } = options;
+  if (tls === undefined) return createServer(serverOptions, handler);
+  let shown = await tls.current();
+  const asksClients = shown.clientCa !== undefined;
+  const server = createTlsServer(
+    {
+      ...serverOptions,
+      ...secureContextOptions(shown),
+      handshakeTimeout: headersTimeoutMs,
+      requestCert: asksClients,
+      rejectUnauthorized: asksClients,
+    },
+    handler,
+  );
+  const renew = async () => {
+    const next = await tls.current();
+    if (next !== shown) server.setSecureContext(secureContextOptions(next));
+    shown = next;
+  };
+  // `current` does not fail, and what it gives was tried before.
+  const timer = setInterval(() => void renew(), limits.credentialRecheckMs);
+  server.once('close', () => clearInterval(timer));
+  return server;
+}
+
+function secureContextOptions({ cert, key, clientCa }: ServerTls) {
+  return { cert, key, minVersion: 'TLSv1.2', ...(clientCa === undefined ? {} : { ca: clientCa }) } as const;
+}
+
+/** The way to close a server once. */
+function closer(server: Server | TlsServer): RunningServer['close'] {
+  // A connection in its TLS handshake is none to the HTTP server yet, so all are kept here.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  const closeAll = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return (graceMs) =>
     new Promise<void>((resolve) => {
-      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+      const timer = setTimeout(closeAll, graceMs);
       // A connection whose last request ends from now on would stay open for the next one.
       const sweep = setInterval(() => server.closeIdleConnections(), CLOSE_SWEEP_INTERVAL_MS);
       server.close(() => {
@@ -63,15 +123,8 @@ export async function listen(handler: RequestListener, options: ListenOptions): 
         resolve();
       });
       server.closeIdleConnections();
-      if (graceMs <= 0) server.closeAllConnections();
+      if (graceMs <= 0) closeAll();
     });
-  return {
-    host: options.host,
-    port,
-    url: `http://${options.host}:${port}`,
-    close,
-    [Symbol.asyncDispose]: () => close(0),
-  };
 }
 
 /** The whole request body as text, within the bounds of {@link readRequestBytes}. */

@@ -139,6 +139,20 @@ describe('a token', () => {
     expect([good.refreshes, bad.refreshes]).toEqual([1, 1]);
   });
 
+  test('is read again after a 403, which is how safekeepers refuse an expired one; the same one is not sent twice', async () => {
+    const seen: unknown[] = [];
+    await using server = await serve((request, response) => {
+      seen.push(request.headers.authorization);
+      response.statusCode = request.headers.authorization === 'Bearer new' ? 200 : 403;
+      response.end('{}');
+    });
+    await using client = new HttpClient({ token: source('new') });
+    expect((await client.request(get(server.url), never)).status).toBe(200);
+    await using other = new HttpClient({ token: source('old') });
+    expect(await other.request(get(server.url), never)).toMatchObject({ status: 403, text: '{}' });
+    expect(seen).toEqual(['Bearer old', 'Bearer new', 'Bearer old']);
+  });
+
   test('that is never had does not outlast the deadline', async () => {
     await using server = await serve(guarded);
     const stuck: TokenSource = { current: () => new Promise(() => {}), refresh: () => new Promise(() => {}) };

@@ -1,4 +1,6 @@
-import { expect, test } from 'vitest';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { describe, expect, test } from 'vitest';
 import { describeError } from '../../src/base/failure.ts';
 import { HttpClient, type HttpRequest } from '../../src/http/client.ts';
 import { listen, readRequestBody } from '../../src/http/server.ts';
@@ -51,4 +53,41 @@ test('closing lets running requests finish for a while, then ends them', async (
 test('a port that is taken is an error of listen', async () => {
   await using server = await listen(() => {}, LOCAL);
   await expect(listen(() => {}, { ...LOCAL, port: server.port })).rejects.toThrow(/EADDRINUSE/);
+});
+
+describe.concurrent('a client cannot hold the server', () => {
+  /** Sends the text and waits until the server closes the connection; what it said. */
+  async function untilClosed(port: number, text: string): Promise<string> {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.write(text);
+    let answer = '';
+    socket.on('data', (chunk) => (answer += String(chunk)));
+    await once(socket, 'close');
+    return answer;
+  }
+
+  test.each([
+    ['with silence', '', { headersTimeoutMs: 100 }],
+    ['with half a header', 'GET / HTTP/1.1\r\nhost: ', { headersTimeoutMs: 100 }],
+    ['with half a body', 'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nab', { requestTimeoutMs: 100 }],
+  ])('%s', async (_, text, bounds) => {
+    await using server = await listen((request) => void request.resume(), { ...LOCAL, ...bounds });
+    expect(await untilClosed(server.port, text)).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  test('with an idle connection', async () => {
+    await using server = await listen((_, response) => void response.end('done'), { ...LOCAL, idleTimeoutMs: 50 });
+    expect(await untilClosed(server.port, 'GET / HTTP/1.1\r\nhost: a\r\n\r\n')).toMatch(/^HTTP\/1\.1 200 [^]*done$/);
+  });
+
+  test('with more connections than it takes', async () => {
+    await using server = await listen((_, response) => void response.end('done'), { ...LOCAL, connectionsMax: 1 });
+    const first = connect(server.port, '127.0.0.1');
+    await once(first, 'connect');
+    expect(await untilClosed(server.port, 'GET / HTTP/1.1\r\nhost: a\r\n\r\n')).toBe('');
+    first.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+    expect(String((await once(first, 'data'))[0])).toMatch(/^HTTP\/1\.1 200 /);
+    first.destroy();
+  });
 });
