@@ -7,13 +7,24 @@ import type { FileSystem } from '../disk/file-system.ts';
 import { acquirePidLock } from '../disk/pid-lock.ts';
 import type { SafekeeperId } from '../domain/ids.ts';
 import type { HttpClient } from '../http/client.ts';
-import { listen, type RunningServer } from '../http/server.ts';
+import { listen, type ListenOptions, type RunningServer } from '../http/server.ts';
+import type { TokenVerifier } from '../http/token-verifier.ts';
+import { createAgentMetrics } from '../observability/agent-metrics.ts';
+import { createRegistry, type Registry } from '../observability/metrics.ts';
+import type { RemoteStorage } from '../remote-storage/remote-storage.ts';
 import type { DonateOptions } from '../transfer/donate.ts';
 import { readSafekeeperId } from '../transfer/safekeeper-identity.ts';
 import { TimelineMap } from '../transfer/timeline-map.ts';
 import { TransferRegistry } from '../transfer/transfer-progress.ts';
+import { observeAgent } from './observed-agent.ts';
 import { createDispatcher, type Dispatcher } from './request-listener.ts';
 import { createRoutes } from './routes.ts';
+
+/** What clients may do to an agent's server; the defaults are those of {@link ListenOptions}. */
+export interface AgentServerOptions extends Omit<ListenOptions, 'host' | 'port'> {
+  /** `limits.requestBodyBytesMax` unless given. */
+  readonly requestBodyBytesMax?: number;
+}
 
 export interface AgentOptions {
   /** Absolute; must exist. */
@@ -23,10 +34,17 @@ export interface AgentOptions {
   readonly host: string;
   /** 0 lets the system pick. */
   readonly port: number;
+  readonly server?: AgentServerOptions;
+  /** Checks the tokens of clients; without it nobody needs one. */
+  readonly tokens?: TokenVerifier;
+  /** For the agent's metrics, and whatever else `GET /metrics` shall show; a new one unless given. */
+  readonly registry?: Registry;
   readonly files: FileSystem;
   readonly diskUsage: DiskUsageProbe;
   /** For reaching other safekeepers; stays the caller's. */
   readonly http: HttpClient;
+  /** Where safekeepers keep what is not on their disks; stays the caller's. */
+  readonly remoteStorage?: RemoteStorage;
   readonly clock: Clock;
   /** Letters and digits, different at each call. */
   readonly random: () => string;
@@ -70,21 +88,36 @@ async function startLocked(options: AgentOptions, lock: AsyncDisposable, signal:
   const safekeeperId = await readSafekeeperId(files, dataDirectory, options.safekeeperId);
   const timelines = await TimelineMap.open({ files, dataDirectory, safekeeperId, clock, random, log }, signal);
   const stallTimeoutMs = options.stallTimeoutMs ?? limits.snapshotStallTimeoutMs;
+  const transfers = new TransferRegistry(clock);
+  const registry = options.registry ?? createRegistry();
+  const metrics = createAgentMetrics(registry, observeAgent(timelines, transfers));
   let listenAddress = '';
   const router = createRoutes({
     safekeeperId,
     dataDirectory,
     timelines,
-    transfers: new TransferRegistry(clock),
+    transfers,
+    metrics,
+    registry,
     files,
     diskUsage: options.diskUsage,
     http: options.http,
+    remoteStorage: options.remoteStorage,
     clock,
     stallTimeoutMs,
     afterSnapshotList: options.afterSnapshotList,
     listenAddress: () => listenAddress,
   });
-  const dispatcher = createDispatcher({ router, log, newRequestId: random, stallTimeoutMs });
+  const dispatcher = createDispatcher({
+    router,
+    tokens: options.tokens,
+    metrics,
+    clock,
+    log,
+    newRequestId: random,
+    stallTimeoutMs,
+    requestBodyBytesMax: options.server?.requestBodyBytesMax ?? limits.requestBodyBytesMax,
+  });
   const server = await listenOrExplain(dispatcher, options);
   listenAddress = `${server.host}:${server.port}`;
   const close = async (graceMs: number) => {
@@ -96,9 +129,10 @@ async function startLocked(options: AgentOptions, lock: AsyncDisposable, signal:
   return { safekeeperId, url: server.url, close, [Symbol.asyncDispose]: () => close(0) };
 }
 
-async function listenOrExplain(dispatcher: Dispatcher, { host, port }: AgentOptions): Promise<RunningServer> {
+async function listenOrExplain(dispatcher: Dispatcher, options: AgentOptions): Promise<RunningServer> {
+  const { host, port, server } = options;
   try {
-    return await listen(dispatcher.listener, { host, port });
+    return await listen(dispatcher.listener, { ...server, host, port });
   } catch (cause) {
     throw new Failure('CannotListen', `cannot listen on ${host}:${port}`, { retry: 'after-change', cause });
   }

@@ -5,7 +5,7 @@ import { stringifyLosslessJson } from '../http/json.ts';
 /** What a handler answers. A `stream` has status 200 and a chunked body; the iteration throws to break it off. */
 export type Answer =
   | { readonly kind: 'json'; readonly status: number; readonly body: unknown }
-  | { readonly kind: 'text'; readonly status: number; readonly text: string }
+  | { readonly kind: 'text'; readonly status: number; readonly contentType: string; readonly text: string }
   | { readonly kind: 'stream'; readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array> };
 
 /** 200. `bigint` values are written as plain integers. */
@@ -19,7 +19,7 @@ export function errorAnswer(status: number, message: string): Answer {
 }
 
 /** For unknown paths and wrong methods. */
-export const NOT_FOUND: Answer = { kind: 'text', status: 404, text: 'Not Found' };
+export const NOT_FOUND: Answer = { kind: 'text', status: 404, contentType: 'text/plain', text: 'Not Found' };
 
 /**
  * Sends the answer. A stream that fails, stands still for `stallTimeoutMs` (also because the client takes nothing) or whose
@@ -37,7 +37,7 @@ export async function sendAnswer(
     case 'json':
       return sendWhole(response, answer.status, 'application/json', stringifyLosslessJson(answer.body));
     case 'text':
-      return sendWhole(response, answer.status, 'text/plain', answer.text);
+      return sendWhole(response, answer.status, answer.contentType, answer.text);
     case 'stream':
       // Without chunks an early end of the body looks like its end.
       if (request.httpVersion !== '1.1') {

@@ -6,10 +6,13 @@ const STATUS_BY_REASON: Readonly<Record<string, number>> = {
   ...TRANSFER_STATUS_BY_REASON,
   InvalidRequest: 400,
   BodyTooLarge: 413,
+  TokenMissing: 401,
+  TokenRefused: 403,
 };
 
 /** What safekeepers put before the message. */
 const PREFIX_BY_STATUS: Readonly<Record<number, string>> = {
+  401: 'Unauthorized: ',
   403: 'Forbidden: ',
   404: 'NotFound: ',
   409: 'Conflict: ',

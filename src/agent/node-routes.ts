@@ -23,3 +23,13 @@ export function filesystemUsage(context: AgentContext): Handler {
     });
   };
 }
+
+/** `GET /metrics`, in the text format of Prometheus. */
+export function metrics({ registry }: AgentContext): Handler {
+  return async () => ({
+    kind: 'text',
+    status: 200,
+    contentType: registry.contentType,
+    text: await registry.metrics(),
+  });
+}

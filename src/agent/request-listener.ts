@@ -1,9 +1,12 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Clock } from '../base/clock.ts';
 import { describeError, Failure } from '../base/failure.ts';
-import { limits } from '../base/limits.ts';
 import type { Logger } from '../base/log.ts';
-import type { Router } from '../http/router.ts';
+import type { RouteMatch, Router } from '../http/router.ts';
 import { readRequestBody } from '../http/server.ts';
+import type { TokenVerifier } from '../http/token-verifier.ts';
+import type { AgentMetrics } from '../observability/agent-metrics.ts';
+import { type Access, type Caller, identifyCaller, requireAccess } from './access.ts';
 import { type Answer, NOT_FOUND, sendAnswer } from './answer.ts';
 import { answerFailure } from './failure-answer.ts';
 
@@ -11,6 +14,8 @@ import { answerFailure } from './failure-answer.ts';
 export interface Call {
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
+  /** May call this route; `TenantOfBody` is left to the handler. */
+  readonly caller: Caller;
   /** The whole body; empty when there is none. Bounded, once only. */
   readonly readBody: () => Promise<string>;
   /** Aborted when the client goes away before it has its answer. */
@@ -19,27 +24,55 @@ export interface Call {
 
 export type Handler = (call: Call) => Promise<Answer>;
 
+export interface Route {
+  readonly access: Access;
+  readonly handle: Handler;
+}
+
 export interface Dispatcher {
   readonly listener: RequestListener;
   /** Resolves when no handler runs any more. */
   settled(): Promise<void>;
 }
 
-/** Routes requests to handlers and sends their answers; what a handler throws becomes the answer of its reason. */
-export function createDispatcher(options: {
-  readonly router: Router<Handler>;
+export interface DispatcherOptions {
+  readonly router: Router<Route>;
+  /** Undefined: nobody needs a token. */
+  readonly tokens: TokenVerifier | undefined;
+  readonly metrics: Pick<AgentMetrics, 'requests' | 'requestSeconds'>;
+  readonly clock: Clock;
   readonly log: Logger;
   /** For requests that come without an `x-request-id`. */
   readonly newRequestId: () => string;
   /** Longest standstill of a streamed answer. */
   readonly stallTimeoutMs: number;
-}): Dispatcher {
+  readonly requestBodyBytesMax: number;
+}
+
+/** One request on its way through the dispatcher. */
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** Undefined for a path or method that nobody knows. */
+  readonly match: RouteMatch<Route> | undefined;
+  readonly search: string;
+  readonly log: Logger;
+}
+
+/**
+ * Routes requests to handlers, if the caller may call them, and sends their answers; what a handler throws becomes the answer
+ * of its reason.
+ */
+export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const running = new Set<Promise<void>>();
   const listener: RequestListener = (request, response) => {
     const requestId = request.headers['x-request-id']?.toString() ?? options.newRequestId();
     response.setHeader('x-request-id', requestId);
     const log = options.log.child({ request: requestId, method: request.method, path: request.url });
-    const work = serve(options, request, response, log).finally(() => running.delete(work));
+    const [path = '', search = ''] = (request.url ?? '').split('?', 2);
+    const match = options.router.match(request.method ?? '', path);
+    measure(options, request, response, match?.pattern ?? 'unknown');
+    const work = serve(options, { request, response, match, search, log }).finally(() => running.delete(work));
     running.add(work);
   };
   return {
@@ -50,17 +83,28 @@ export function createDispatcher(options: {
   };
 }
 
-/** Never rejects: the connection is closed when nothing else is left to say. */
-async function serve(
-  options: { readonly router: Router<Handler>; readonly stallTimeoutMs: number },
+function measure(
+  { metrics, clock }: DispatcherOptions,
   request: IncomingMessage,
   response: ServerResponse,
-  log: Logger,
-): Promise<void> {
+  route: string,
+): void {
+  const method = request.method ?? '';
+  const startedMs = clock.monotonicMs();
+  response.once('close', () => {
+    const status = response.writableFinished ? String(response.statusCode) : 'broken';
+    metrics.requests.inc({ method, route, status });
+    metrics.requestSeconds.observe({ method, route }, (clock.monotonicMs() - startedMs) / 1000);
+  });
+}
+
+/** Never rejects: the connection is closed when nothing else is left to say. */
+async function serve(options: DispatcherOptions, exchange: Exchange): Promise<void> {
+  const { request, response, log } = exchange;
   const gone = new AbortController();
   response.once('close', () => gone.abort(new Failure('ClientGone', 'the client closed the connection')));
   try {
-    const answer = await answerRequest(options.router, request, response, gone.signal);
+    const answer = await answerRequest(options, exchange, gone.signal);
     if (answer.kind !== 'stream' && answer.status >= 500) log.warn({ answer }, 'request failed');
     await sendAnswer(request, response, answer, options.stallTimeoutMs, gone.signal);
   } catch (error) {
@@ -70,20 +114,16 @@ async function serve(
   }
 }
 
-async function answerRequest(
-  router: Router<Handler>,
-  request: IncomingMessage,
-  response: ServerResponse,
-  signal: AbortSignal,
-): Promise<Answer> {
-  const [path = '', search = ''] = (request.url ?? '').split('?', 2);
-  const match = router.match(request.method ?? '', path);
-  if (match === undefined) return NOT_FOUND;
+async function answerRequest(options: DispatcherOptions, exchange: Exchange, signal: AbortSignal): Promise<Answer> {
+  const { request, response, match, search, log } = exchange;
   try {
-    return await match.handler({
+    const caller = await admit(options.tokens, request, match, log);
+    if (match === undefined) return NOT_FOUND;
+    return await match.handler.handle({
       params: match.params,
       query: new URLSearchParams(search),
-      readBody: () => readRequestBody(request, limits.requestBodyBytesMax),
+      caller,
+      readBody: () => readRequestBody(request, options.requestBodyBytesMax),
       signal,
     });
   } catch (error) {
@@ -92,4 +132,17 @@ async function answerRequest(
     if (!request.complete) response.setHeader('connection', 'close');
     return answerFailure(error);
   }
+}
+
+/** Who calls, if they may. A stranger is not even told which routes there are. */
+async function admit(
+  tokens: TokenVerifier | undefined,
+  request: IncomingMessage,
+  match: RouteMatch<Route> | undefined,
+  log: Logger,
+): Promise<Caller> {
+  if (match?.handler.access === 'Anyone') return { kind: 'Anyone' };
+  const caller = await identifyCaller(tokens, request.headers.authorization, log);
+  if (match !== undefined) requireAccess(caller, match.handler.access, match.params['tenant_id']);
+  return caller;
 }

@@ -7,6 +7,7 @@ import { createTimeline } from '../transfer/create-timeline.ts';
 import { deleteTenant, deleteTimeline, excludeTimeline, requireMembership } from '../transfer/delete-timeline.ts';
 import type { DeleteOutcome } from '../transfer/delete-timeline.ts';
 import type { Timeline } from '../transfer/timeline.ts';
+import { requireTenant } from './access.ts';
 import { jsonAnswer } from './answer.ts';
 import type { AgentContext } from './context.ts';
 import { parseFlag } from './debug-dump-query.ts';
@@ -28,6 +29,7 @@ export function listTimelines(context: AgentContext): Handler {
 export function createRoute(context: AgentContext): Handler {
   return async (call) => {
     const body = parseCreateBody(await call.readBody());
+    requireTenant(call.caller, body.tenantId);
     await createTimeline(context.timelines, {
       ...body,
       systemId: body.systemId ?? SYSTEM_ID_DEFAULT,

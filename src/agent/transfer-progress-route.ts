@@ -1,6 +1,7 @@
 import type { TransferProgress, TransferTotals } from '../transfer/transfer-progress.ts';
 import { jsonAnswer } from './answer.ts';
 import type { AgentContext } from './context.ts';
+import { bytesPerSecond } from './observed-agent.ts';
 import type { Handler } from './request-listener.ts';
 
 /**
@@ -31,7 +32,7 @@ function progressToJson(progress: TransferProgress) {
     bytes,
     total_bytes: totalBytes ?? null,
     segments,
-    bytes_per_second: elapsedMs > 0 ? Math.round((bytes * 1000) / elapsedMs) : 0,
+    bytes_per_second: bytesPerSecond(progress),
   };
 }
 

@@ -1,8 +1,10 @@
+import { Failure } from '../base/failure.ts';
 import type { SafekeeperId } from '../domain/ids.ts';
 import { SafekeeperClient } from '../safekeeper/client.ts';
 import { donate } from '../transfer/donate.ts';
 import { handlePullRequest } from '../transfer/pull.ts';
 import type { Timeline } from '../transfer/timeline.ts';
+import type { TransferKind } from '../transfer/transfer-progress.ts';
 import { jsonAnswer } from './answer.ts';
 import type { AgentContext } from './context.ts';
 import { pathDestinationId, pathTimeline } from './path-ids.ts';
@@ -22,14 +24,21 @@ export function snapshotRoute(context: AgentContext): Handler {
 /** `POST /v1/pull_timeline`. A client that goes away cancels its pull. */
 export function pullRoute(context: AgentContext): Handler {
   return async (call) => {
-    const { timelines, transfers, http, stallTimeoutMs } = context;
+    const { timelines, transfers, http, remoteStorage, stallTimeoutMs } = context;
     const options = {
       connect: (url: string) => new SafekeeperClient({ http, url }),
       transfers,
+      remoteStorage,
       stallTimeoutMs,
     };
-    const outcome = await handlePullRequest(timelines, parsePullBody(await call.readBody()), options, call.signal);
-    return jsonAnswer({ safekeeper_host: outcome.safekeeperHost });
+    const request = parsePullBody(await call.readBody());
+    try {
+      const { safekeeperHost } = await handlePullRequest(timelines, request, options, call.signal);
+      return jsonAnswer({ safekeeper_host: safekeeperHost });
+    } catch (error) {
+      countFailure(context, 'Pull', error);
+      throw error;
+    }
   };
 }
 
@@ -39,8 +48,23 @@ async function* streamSnapshot(
   destination: SafekeeperId,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const { files, transfers, afterSnapshotList } = context;
+  const { safekeeperId: source, files, transfers, remoteStorage, afterSnapshotList } = context;
   using transfer = transfers.begin('Snapshot', timeline.id, destination.toString());
   const hook = afterSnapshotList === undefined ? {} : { afterList: afterSnapshotList };
-  yield* donate(timeline, { files, meter: transfer.meter, ...hook }, signal);
+  // A client that goes away ends the iteration without an error.
+  let failure: unknown = new Failure('ClientGone', 'the client closed the connection');
+  try {
+    const parties = { source, destination, remoteStorage };
+    yield* donate(timeline, { ...parties, files, meter: transfer.meter, ...hook }, signal);
+    failure = undefined;
+  } catch (error) {
+    failure = error;
+    throw error;
+  } finally {
+    if (failure !== undefined) countFailure(context, 'Snapshot', signal.aborted ? signal.reason : failure);
+  }
+}
+
+function countFailure({ metrics }: AgentContext, kind: TransferKind, error: unknown): void {
+  metrics.transferFailures.inc({ kind, reason: error instanceof Failure ? error.reason : 'InternalError' });
 }

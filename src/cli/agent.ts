@@ -3,17 +3,21 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { startAgent } from '../agent/agent.ts';
-import { systemClock } from '../base/clock.ts';
+import { systemClock, TIMER_MS_MAX } from '../base/clock.ts';
+import { parseDuration } from '../base/duration.ts';
+import { describeError } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
 import { createLogger, type LogLevel } from '../base/log.ts';
 import { nodeDiskUsage } from '../disk/disk-usage.ts';
 import { nodeFileSystem } from '../disk/node-file-system.ts';
 import { parseSafekeeperId, type SafekeeperId } from '../domain/ids.ts';
 import { HttpClient } from '../http/client.ts';
+import { createRegistry, registerProcessMetrics } from '../observability/metrics.ts';
+import { addCredentialOptions, type CredentialFlags, openIncoming, openOutgoing } from './agent-credentials.ts';
 import { type ListenAddress, parseListenAddress } from './listen-address.ts';
 import { stopSignal } from './stop-signal.ts';
 
-interface AgentFlags {
+interface AgentFlags extends CredentialFlags, LimitFlags {
   readonly dataDir: string;
   readonly id?: SafekeeperId;
   readonly listen: ListenAddress;
@@ -21,13 +25,23 @@ interface AgentFlags {
 }
 
 const LISTEN_DEFAULT = '127.0.0.1:7676';
+const LOOPBACK = /^(127\.[0-9.]+|::1|localhost)$/;
+
+/** How far clients may go; times in milliseconds. */
+interface LimitFlags {
+  readonly maxConnections: number;
+  readonly maxBodyBytes: number;
+  readonly headersTimeout: number;
+  readonly requestTimeout: number;
+  readonly idleTimeout: number;
+}
 
 /**
  * `safekeeper-operator agent`: serves a data directory until SIGTERM or SIGINT, or, when it was started with an IPC
  * channel, until its parent is gone. A parent is sent `{kind: 'listening', url}`. Throws what keeps it from starting.
  */
 export function agentCommand(): Command {
-  return new Command('agent')
+  const command = new Command('agent')
     .description('serve a data directory with the HTTP API of a safekeeper, as donor and recipient')
     .requiredOption('--data-dir <directory>', 'data directory of one safekeeper; must exist')
     .option('--id <number>', 'safekeeper id, needed while the directory has no safekeeper.id', parseId)
@@ -40,20 +54,48 @@ export function agentCommand(): Command {
       new Option('--log-level <level>', 'least severe log lines to write to standard error')
         .choices(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
         .default('info'),
+    );
+  return addLimitOptions(addCredentialOptions(command)).action(serve);
+}
+
+function addLimitOptions(command: Command): Command {
+  const { connectionsMax, requestBodyBytesMax } = limits;
+  const { requestHeadersTimeoutMs, requestTimeoutMs, connectionIdleTimeoutMs } = limits;
+  const duration = (flag: string, description: string, defaultMs: number) =>
+    new Option(`${flag} <duration>`, description).argParser(parseTimeout).default(defaultMs, `${defaultMs / 1000}s`);
+  return command
+    .option('--max-connections <number>', 'clients at once', parseCount, connectionsMax)
+    .option('--max-body-bytes <number>', 'length of a request body', parseCount, requestBodyBytesMax)
+    .addOption(
+      duration('--headers-timeout', 'for the headers of a request, or a TLS handshake', requestHeadersTimeoutMs),
     )
-    .action(serve);
+    .addOption(duration('--request-timeout', 'for a request with its body', requestTimeoutMs))
+    .addOption(duration('--idle-timeout', 'for the next request on a connection', connectionIdleTimeoutMs));
 }
 
 async function serve(flags: AgentFlags): Promise<void> {
   const log = createLogger(flags.logLevel);
   const stop = stopSignal();
-  await using http = new HttpClient();
+  const registry = createRegistry();
+  registerProcessMetrics(registry);
   try {
+    const { tokens, server } = await openIncoming(flags, log);
+    await using http = new HttpClient(await openOutgoing(flags, process.env, log));
     const agent = await startAgent(
       {
         dataDirectory: resolve(flags.dataDir),
         ...(flags.id === undefined ? {} : { safekeeperId: flags.id }),
         ...flags.listen,
+        ...(tokens === undefined ? {} : { tokens }),
+        server: {
+          ...server,
+          connectionsMax: flags.maxConnections,
+          requestBodyBytesMax: flags.maxBodyBytes,
+          headersTimeoutMs: flags.headersTimeout,
+          requestTimeoutMs: flags.requestTimeout,
+          idleTimeoutMs: flags.idleTimeout,
+        },
+        registry,
         files: nodeFileSystem,
         diskUsage: nodeDiskUsage,
         http,
@@ -64,6 +106,8 @@ async function serve(flags: AgentFlags): Promise<void> {
       stop,
     );
     log.info({ url: agent.url, safekeeper: agent.safekeeperId.toString() }, 'listening');
+    if (tokens === undefined && !LOOPBACK.test(flags.listen.host))
+      log.warn('everybody who can reach this agent may use it');
     process.send?.({ kind: 'listening', url: agent.url });
     if (!stop.aborted) await once(stop, 'abort');
     log.info({ cause: String(stop.reason) }, 'stopping');
@@ -80,4 +124,20 @@ function parseId(text: string): SafekeeperId {
   const id = parseSafekeeperId(text);
   if (id === undefined) throw new InvalidArgumentError('It must be a number from 0 to 2^64 - 1, for example 3.');
   return id;
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (/^[1-9][0-9]*$/.test(text) && Number.isSafeInteger(count)) return count;
+  throw new InvalidArgumentError('It must be a whole number above 0, for example 1000.');
+}
+
+function parseTimeout(text: string): number {
+  try {
+    const timeoutMs = parseDuration(text);
+    if (timeoutMs > 0 && timeoutMs <= TIMER_MS_MAX) return timeoutMs;
+  } catch (error) {
+    throw new InvalidArgumentError(describeError(error));
+  }
+  throw new InvalidArgumentError('It must be longer than 0 and at most 24 days.');
 }

@@ -88,6 +88,11 @@ export class Tombstones {
     return tombstone.generation === undefined || withGeneration === undefined || withGeneration <= tombstone.generation;
   }
 
+  /** How many have not expired. */
+  count(): number {
+    return [...this.byKey.values()].filter((tombstone) => !isExpired(tombstone, this.clock)).length;
+  }
+
   private find(key: string): Tombstone | undefined {
     const tombstone = this.byKey.get(key);
     if (tombstone === undefined || !isExpired(tombstone, this.clock)) return tombstone;

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { agentCommand } from '../../src/cli/agent.ts';
+import { tokenIssuer } from '../support/tokens.ts';
 import { exchange } from './exchange.ts';
 import { gate } from './gate.ts';
 import { PATIENCE, placeTimeline, startTestAgent, TENANT } from './test-agent.ts';
@@ -38,7 +39,12 @@ afterEach(() => {
 });
 
 function start(...flags: readonly string[]): ChildProcess {
+  return startWith({}, ...flags);
+}
+
+function startWith(environment: Readonly<Record<string, string>>, ...flags: readonly string[]): ChildProcess {
   const child = spawn(process.execPath, [PROGRAM, '--listen', '127.0.0.1:0', ...flags], {
+    env: { ...process.env, ...environment },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   started.push(child);
@@ -106,6 +112,37 @@ test('SIGTERM ends it in order, and nobody else runs on its directory before', a
   expect(written).toContain(`"url":"${url}"`);
 });
 
+test('keys are read again, and no token ever reaches the log', async () => {
+  const [first, second] = [tokenIssuer(), tokenIssuer()];
+  const keys = join(dataDirectory, 'keys');
+  mkdirSync(keys);
+  writeFileSync(join(keys, 'first.pem'), first.publicKey);
+  const own = await first.issue({ scope: 'safekeeperdata' });
+  const flags = ['--data-dir', dataDirectory, '--id', '1', '--http-auth-public-key-path', keys, '--log-level', 'trace'];
+  const child = startWith({ SAFEKEEPER_AUTH_TOKEN: own }, ...flags);
+  const end = ended(child);
+  const url = await listening(child);
+  const list = async (token: string) => {
+    const headers = { authorization: `Bearer ${token}` };
+    return (await exchange(url, { path: '/v1/tenant/timeline', headers })).status;
+  };
+  const other = await second.issue({ scope: 'safekeeperdata' });
+  expect([await list(own), await list(other)]).toEqual([200, 403]);
+  writeFileSync(join(keys, 'second.pem'), second.publicKey);
+  await expect.poll(() => list(other), PATIENCE).toBe(200);
+  rmSync(join(keys, 'first.pem'));
+  await expect.poll(() => list(own), PATIENCE).toBe(403);
+  const body = JSON.stringify({ tenant_id: TENANT, timeline_id: TIMELINE, http_hosts: [url] });
+  const headers = { authorization: `Bearer ${other}` };
+  expect((await exchange(url, { method: 'POST', path: '/v1/pull_timeline', body, headers })).status).toBe(500);
+  child.kill('SIGTERM');
+  const { code, written } = await end;
+  expect(code).toBe(0);
+  expect(written).toContain('credentials were read again');
+  expect(written).toContain('a token is refused');
+  for (const part of [own, other].flatMap((token) => token.split('.').slice(1))) expect(written).not.toContain(part);
+});
+
 test('it ends when its parent is gone', async () => {
   const child = start('--data-dir', dataDirectory, '--id', '1');
   const end = ended(child);
@@ -125,6 +162,9 @@ test.each([
   [['--data-dir', '/tmp', '--id', 'x'], 'It must be a number from 0 to 2^64 - 1'],
   [['--data-dir', '/tmp', '--listen', 'x'], 'It must be host:port'],
   [['--data-dir', '/tmp', '--log-level', 'loud'], 'Allowed choices are'],
+  [['--data-dir', '/tmp', '--max-connections', '0'], 'It must be a whole number above 0'],
+  [['--data-dir', '/tmp', '--idle-timeout', '5'], 'write it like 30s'],
+  [['--data-dir', '/tmp', '--idle-timeout', '0s'], 'It must be longer than 0'],
   [['--data-dir', '/tmp', 'more'], 'too many arguments'],
 ])('%j is bad usage', async (flags, problem) => {
   const command = agentCommand()

@@ -78,6 +78,12 @@ describe('what is refused', () => {
     expect([answer.status, answer.headers['connection']]).toEqual([413, 'close']);
   });
 
+  test('a body beyond a bound of its own', async () => {
+    await using agent = await startTestAgent({ server: { requestBodyBytesMax: 10 } });
+    const answer = await exchange(agent.url, { method: 'POST', path: '/v1/pull_timeline', body: '{"tenant_id":' });
+    expect(answer.status).toBe(413);
+  });
+
   test('headers beyond the bound', async () => {
     await using agent = await startTestAgent();
     const headers = `x-padding: ${'x'.repeat(limits.requestHeaderBytesMax)}\r\n`;
@@ -98,6 +104,15 @@ describe('what is refused', () => {
       expect([answer.status, answer.body.toString()]).toEqual([404, 'Not Found']);
     },
   );
+});
+
+test('x-request-id is given back whatever it is', async () => {
+  await using agent = await startTestAgent();
+  const ask = (id: string) =>
+    rawExchange(agent.url, `GET /v1/status HTTP/1.1\r\nhost: a\r\nx-request-id: ${id}\r\nconnection: close\r\n\r\n`);
+  expect(await ask('a b\t"c"')).toContain('\r\nx-request-id: a b\t"c"\r\n');
+  expect(await ask('\u0001')).toMatch(/^HTTP\/1\.1 (200|400) /);
+  expect(await ask('é')).toMatch(/^HTTP\/1\.1 200 /);
 });
 
 describe('one data directory, one agent', () => {

@@ -3,6 +3,7 @@ import { truncateSync, writeFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { startAgent } from '../../src/agent/agent.ts';
 import { lsn } from '../../src/domain/lsn.ts';
 import { CONTROL_FILE_NAME, encodeControlFile } from '../../src/safekeeper/control-file-codec.ts';
 import { segmentFileName, segmentNumber, segmentsOf } from '../../src/safekeeper/wal-segment.ts';
@@ -10,6 +11,7 @@ import { readGzipFixture } from '../support/fixtures.ts';
 import { exchange, rawExchange } from './exchange.ts';
 import { gate } from './gate.ts';
 import {
+  agentOptions,
   PATIENCE,
   placeTimeline,
   readTar,
@@ -131,6 +133,17 @@ describe('GET …/snapshot/N', () => {
     open();
     expect(await snapshot).toMatchObject({ status: 200, isCut: false });
     await closed;
+  });
+
+  test('one that outlasts the shutdown is broken off, and the data directory is free then', async () => {
+    const { afterSnapshotList, reached } = gate();
+    await using agent = await startDonor({ afterSnapshotList });
+    const snapshot = exchange(agent.url, { path: SNAPSHOT_PATH });
+    await reached();
+    await agent.close(50);
+    expect(await snapshot).toMatchObject({ status: 200, isCut: true });
+    await using again = await startAgent(agentOptions(agent.dataDirectory), new AbortController().signal);
+    expect(again.safekeeperId).toBe(1n);
   });
 
   test('HTTP/1.0 is refused: without chunks a cut looks like the end', async () => {

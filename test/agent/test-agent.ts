@@ -28,7 +28,9 @@ export interface TestAgent extends AsyncDisposable {
 }
 
 export interface TestAgentOptions
-  extends Partial<Pick<AgentOptions, 'afterSnapshotList' | 'files' | 'stallTimeoutMs'>> {
+  extends Partial<
+    Pick<AgentOptions, 'afterSnapshotList' | 'files' | 'stallTimeoutMs' | 'http' | 'tokens' | 'server' | 'registry'>
+  > {
   readonly id?: number;
   /** Puts timelines into the data directory before the agent starts. */
   readonly prepare?: (dataDirectory: string) => Promise<void>;
