@@ -96,7 +96,8 @@ export async function runControllers(
   const timelineController: Controller = new Controller({
     name: 'timeline',
     runtime,
-    sources: [watches(timelines, withSiblings, { when: intentChanged })],
+    // A cluster that is not listed yet must not look like one that does not exist.
+    sources: [watches(timelines, withSiblings, { when: intentChanged }), onlySynced(clusters)],
     reconcile: timelineReconciler.reconcile,
     retryDelayMaxMs: RETRY_DELAY_MAX_MS,
     workerCount: TIMELINE_WORKERS,
@@ -128,7 +129,7 @@ function clusterKeyOf({ metadata, spec }: SafekeeperTimeline): string {
 }
 
 /** Has a controller wait for a cache that it reads, without being told of its changes. */
-function onlySynced({ store }: Pick<Reflector<SafekeeperTimeline>, 'store'>): Source {
+function onlySynced({ store }: { readonly store: Pick<Source, 'hasSynced' | 'waitForSync'> }): Source {
   return {
     hasSynced: () => store.hasSynced(),
     waitForSync: () => store.waitForSync(),

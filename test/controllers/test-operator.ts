@@ -14,7 +14,7 @@ import { HttpClient } from '../../src/http/client.ts';
 import { EVENTS, EventRecorder, type KubeEvent } from '../../src/kube/events.ts';
 import { fixedAccess } from '../../src/kube/kube-access.ts';
 import { KubeClient } from '../../src/kube/kube-client.ts';
-import type { KubeObject, ResourceType } from '../../src/kube/object.ts';
+import type { ResourceType } from '../../src/kube/object.ts';
 import { createRegistry, createRuntimeMetrics } from '../../src/observability/metrics.ts';
 import { agentOptions, placeTimeline, safekeeperId, TENANT } from '../agent/test-agent.ts';
 import { fastClock } from '../support/fast-clock.ts';
@@ -44,6 +44,12 @@ export interface TestSafekeeper {
   wipe(): void;
 }
 
+export interface OperatorOptions {
+  readonly level?: LogLevel;
+  /** How much later than the timelines the clusters are listed. */
+  readonly slowClusterListMs?: number;
+}
+
 /** The embedded API, a KubeClient, and as many agents as asked for; no operator yet. */
 export class TestWorld implements AsyncDisposable {
   readonly api: DevCluster;
@@ -62,7 +68,7 @@ export class TestWorld implements AsyncDisposable {
     const api = await startDevCluster({ clock: fastClock(1), log });
     const world = new TestWorld(api);
     for (const definition of customResourceDefinitions()) {
-      await world.client.create(CRDS, definition as unknown as KubeObject, world.never);
+      await world.client.create(CRDS, definition, world.never);
     }
     for (let id = 1; id <= safekeeperCount; id++) {
       const dataDirectory = mkdtempSync(join(tmpdir(), `safekeeper-${id}-`));
@@ -91,8 +97,9 @@ export class TestWorld implements AsyncDisposable {
   }
 
   /** Starts the controllers in this process; disposing the world, or what is returned, stops them. */
-  startOperator(level: LogLevel = 'silent'): { stop(): Promise<void> } {
+  startOperator({ level = 'silent', slowClusterListMs = 0 }: OperatorOptions = {}): { stop(): Promise<void> } {
     const runtime = this.runtime(level);
+    const client = withSlowClusterList(this.client, slowClusterListMs);
     const drain = new AbortController();
     const events = new EventRecorder({
       client: this.client,
@@ -101,7 +108,7 @@ export class TestWorld implements AsyncDisposable {
       instance: 'test',
     });
     const sending = events.run(drain.signal);
-    const options = { client: this.client, events, runtime, http: this.http, namespace: NAMESPACE };
+    const options = { client, events, runtime, http: this.http, namespace: NAMESPACE };
     const running = runControllers(options, drain.signal, this.never);
     const stop = async () => {
       drain.abort();
@@ -136,8 +143,8 @@ export class TestWorld implements AsyncDisposable {
     await this.client.create(TIMELINE_RESOURCE, object as unknown as SafekeeperTimeline, this.never);
   }
 
-  /** Merge-patches the cluster, or the only object of timeline `digit`. */
-  async patch(what: 'cluster' | string, patch: Record<string, unknown>): Promise<void> {
+  /** Merge-patches `cluster`, or the object of the timeline of this digit. */
+  async patch(what: string, patch: Record<string, unknown>): Promise<void> {
     if (what === 'cluster') {
       await this.client.mergePatch(CLUSTER_RESOURCE, { namespace: NAMESPACE, name: 'main' }, patch, this.never);
       return;
@@ -146,7 +153,7 @@ export class TestWorld implements AsyncDisposable {
     await this.client.mergePatch(TIMELINE_RESOURCE, { namespace: NAMESPACE, name }, patch, this.never);
   }
 
-  async annotate(what: 'cluster' | string, annotations: Record<string, string | null>): Promise<void> {
+  async annotate(what: string, annotations: Record<string, string | null>): Promise<void> {
     await this.patch(what, { metadata: { annotations } });
   }
 
@@ -290,6 +297,15 @@ export function place(count: number, snapshot = 'gen0_v9'): (dataDirectory: stri
       await placeTimeline(dataDirectory, { snapshot, tenantId: TENANT, timelineId: timelineId(String(digit)) });
     }
   };
+}
+
+function withSlowClusterList(client: KubeClient, delayMs: number): KubeClient {
+  const slow: KubeClient = Object.create(client) as KubeClient;
+  slow.list = async (type, ...rest) => {
+    if (type.plural === CLUSTER_RESOURCE.plural) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    return await client.list(type, ...rest);
+  };
+  return slow;
 }
 
 async function poll<Value>(what: string, read: () => Promise<Value>, fits: (value: Value) => boolean): Promise<Value> {
