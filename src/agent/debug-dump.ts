@@ -5,6 +5,7 @@ import type { Timeline } from '../transfer/timeline.ts';
 import type { AgentContext } from './context.ts';
 import { type DebugDumpQuery, parseDebugDumpQuery } from './debug-dump-query.ts';
 import { dumpDiskContent, walLastModified } from './disk-content.ts';
+import { requireNoBody } from './request-bodies.ts';
 import type { Handler } from './request-listener.ts';
 
 /**
@@ -13,6 +14,7 @@ import type { Handler } from './request-listener.ts';
  */
 export function debugDump(context: AgentContext): Handler {
   return async (call) => {
+    requireNoBody(await call.readBody());
     const query = parseDebugDumpQuery(call.query);
     return { kind: 'stream', open: (signal) => streamDump(context, query, signal) };
   };

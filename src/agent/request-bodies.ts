@@ -61,6 +61,11 @@ export function parseCreateBody(text: string): CreateBody {
   });
 }
 
+/** For requests that have none. Throws a Failure `InvalidRequest`. */
+export function requireNoBody(text: string): void {
+  if (text !== '') throw new Failure('InvalidRequest', 'Unexpected request body', { retry: 'never' });
+}
+
 export function parsePullBody(text: string): PullBody {
   return parseBody(text, (reader) => {
     const fields = readFields(reader, 'struct PullTimelineRequest', {

@@ -1,4 +1,3 @@
-import { Failure } from '../base/failure.ts';
 import { formatLsn } from '../domain/lsn.ts';
 import type { TimelineStatus } from '../safekeeper/api.ts';
 import { timelineStatusToJson } from '../safekeeper/api-json.ts';
@@ -12,7 +11,7 @@ import { jsonAnswer } from './answer.ts';
 import type { AgentContext } from './context.ts';
 import { parseFlag } from './debug-dump-query.ts';
 import { pathTenantId, pathTimeline } from './path-ids.ts';
-import { parseCreateBody, parseMembershipBody, parseTermBumpBody } from './request-bodies.ts';
+import { parseCreateBody, parseMembershipBody, parseTermBumpBody, requireNoBody } from './request-bodies.ts';
 import type { Call, Handler } from './request-listener.ts';
 
 /** What a creation request that does not name them means. */
@@ -116,9 +115,7 @@ function statusOf({ controlFile, lastLogTerm, flushLsn }: Timeline): TimelineSta
 async function checkDeletion(call: Call): Promise<void> {
   const onlyLocal = call.query.get('only_local');
   if (onlyLocal !== null) parseFlag('only_local', onlyLocal);
-  if ((await call.readBody()) !== '') {
-    throw new Failure('InvalidRequest', 'Unexpected request body', { retry: 'never' });
-  }
+  requireNoBody(await call.readBody());
 }
 
 function deleteOutcomeToJson(outcome: DeleteOutcome) {

@@ -95,3 +95,8 @@ function comparableTimeline(timeline: Json): Json {
 function ofServer(name: string, value: unknown): unknown {
   return MEMORY_OF_A_SERVER.includes(name) ? typeof value : value;
 }
+
+test('GET /v1/debug_dump with a body is refused', async () => {
+  const answer = await exchange(agent.url, { path: '/v1/debug_dump', body: '{}' });
+  expect([answer.status, answer.body.toString()]).toEqual([400, '{"msg":"\\"Unexpected request body\\""}']);
+});
