@@ -57,8 +57,11 @@ export const limits = {
   /** A snapshot stream without a byte for so long has stalled. */
   snapshotStallTimeoutMs: 60_000,
 
-  /** One operation on remote storage, with its repetitions: a copy is of one segment, 1 GiB at most. */
-  remoteStorageTimeoutMs: 120_000,
+  /**
+   * One operation on remote storage, with its repetitions: a copy is of one segment, 1 GiB at most. Less than
+   * `snapshotStallTimeoutMs`, because a recipient waits for the first byte meanwhile.
+   */
+  remoteStorageTimeoutMs: 45_000,
   remoteStorageConnectTimeoutMs: 5_000,
   remoteStorageAttemptsMax: 4,
 

@@ -9,14 +9,20 @@ import {
   type SegmentNumber,
   segmentsOf,
 } from '../safekeeper/wal-segment.ts';
-import { finishSnapshot, requireBoundedSegments, type SnapshotContext, startSnapshot } from './snapshot-context.ts';
+import {
+  finishSnapshot,
+  requireBoundedSegments,
+  type SnapshotContext,
+  type SnapshotParties,
+  startSnapshot,
+} from './snapshot-context.ts';
 import { TarWriter } from './tar-writer.ts';
 import type { Timeline } from './timeline.ts';
 import type { TransferMeter } from './transfer-progress.ts';
 
 const READ_BYTES = 1024 * 1024;
 
-export interface DonateOptions {
+export interface DonateOptions extends SnapshotParties {
   readonly files: FileSystem;
   /** Told about every segment and byte that goes out. */
   readonly meter: TransferMeter;
@@ -25,21 +31,21 @@ export interface DonateOptions {
 }
 
 /**
- * The snapshot archive of a timeline, piece by piece: control file, every segment in order, end-of-archive marker. The
- * iteration throws, before the marker, whenever the archive is not whole and of one history: the server must then
+ * The snapshot archive of a timeline, piece by piece: control file, every segment in order, end-of-archive marker; of an
+ * offloaded timeline no segments, and as many of it at once as are asked for. The iteration throws, before the marker, whenever the archive is not whole and of one history: the server must then
  * break the body. Leaving the iteration early releases everything; so do the signal and the timeline's deletion. A piece
  * may be overwritten once the next but one is asked for.
  *
- * Failures: `RemoteStorageNotConfigured` before the first byte; `WalRemovalOnHold` (another snapshot of this timeline is
+ * Failures: those of {@link startSnapshot} before the first byte; `WalRemovalOnHold` (another snapshot of this timeline is
  * being sent) and `TooManySegments` after the control file, as from real safekeepers; `SegmentMissing`,
- * `SegmentDamaged`, `TermChanged`.
+ * `SegmentDamaged`, and those of {@link finishSnapshot}.
  */
 export async function* donate(
   timeline: Timeline,
   options: DonateOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const context = await startSnapshot(timeline, signal);
+  const context = await startSnapshot(timeline, options, signal);
   const controlFile = encodeControlFile(context.controlFile);
   options.meter.expect(snapshotSizeBytes(context, controlFile.length));
   using archive = new TarWriter();
@@ -49,7 +55,7 @@ export async function* donate(
 
   // Real donors get this far, and not to the padding, before they refuse.
   requireBoundedSegments(context.segments);
-  using _hold = timeline.holdWalRemoval();
+  using _hold = context.controlFile.eviction.kind === 'Offloaded' ? undefined : timeline.holdWalRemoval();
   archive.endEntry();
   await options.afterList?.(context, signal);
   const buffers = alternateBuffers();

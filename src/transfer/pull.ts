@@ -5,6 +5,7 @@ import { createTempDirectory } from '../disk/temp-directory.ts';
 import { writeFileDurably } from '../disk/durable.ts';
 import type { TenantTimelineId } from '../domain/ids.ts';
 import { isMember, type Membership } from '../domain/membership.ts';
+import type { RemoteStorage } from '../remote-storage/remote-storage.ts';
 import { CONTROL_FILE_NAME } from '../safekeeper/control-file-codec.ts';
 import type { TimelineStatus } from '../safekeeper/api.ts';
 import { segmentCount, snapshotSegmentRange } from '../safekeeper/wal-segment.ts';
@@ -33,6 +34,8 @@ export interface PullOutcome {
 export interface PullOptions {
   readonly connect: Connect;
   readonly transfers: TransferRegistry;
+  /** Where this safekeeper keeps what is not on its disk; undefined when that is not known. */
+  readonly remoteStorage: RemoteStorage | undefined;
   /** Longest wait for the donor's next byte. */
   readonly stallTimeoutMs: number;
   /** Set: ask until every host answers, for so long at most, instead of being content with all but one. */
@@ -43,7 +46,8 @@ export interface PullOptions {
  * Restores a timeline from the most advanced of the hosts. Nothing is changed unless everything succeeds; the temp
  * directory is gone on every way out. Failures with the words of real safekeepers: `NotAMember`, `NotEnoughAnswers`,
  * `GenerationConflict`, `TimelineDeleted`, `TimelineNotLoaded`, `CreationConflict`, `SnapshotBroken`; and
- * `InvalidSnapshot`, `DonorStalled`, `PeersNotReady`, `NoDonor`, `DiskFull`, `DiskFailed`, or the signal's reason.
+ * `InvalidSnapshot`, `DonorStalled`, `PeersNotReady`, `NoDonor`, `DiskFull`, `DiskFailed`, those of remote storage, or the
+ * signal's reason.
  */
 export async function handlePullRequest(
   map: TimelineMap,
@@ -67,6 +71,8 @@ export async function handlePullRequest(
   const promise: SnapshotPromise = {
     id,
     donor: donor.host,
+    recipient: map.safekeeperId,
+    remoteStorage: options.remoteStorage,
     server,
     flushLsn,
     lastLogTerm,

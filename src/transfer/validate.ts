@@ -1,14 +1,16 @@
 import { Failure } from '../base/failure.ts';
 import type { FileSystem } from '../disk/file-system.ts';
-import { formatTenantTimelineId, type TenantTimelineId } from '../domain/ids.ts';
+import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../domain/ids.ts';
 import { formatLsn, INVALID_LSN, type Lsn, maxLsn } from '../domain/lsn.ts';
 import type { Generation, Membership } from '../domain/membership.ts';
 import { lastLogTerm, maxTerm, type Term } from '../domain/term.ts';
+import type { RemoteStorage } from '../remote-storage/remote-storage.ts';
 import type { ControlFile, ServerInfo } from '../safekeeper/control-file.ts';
 import { encodeControlFile } from '../safekeeper/control-file-codec.ts';
 import { segmentNumber, segmentStart, snapshotSegmentRange } from '../safekeeper/wal-segment.ts';
 import type { ReceivedSnapshot } from './receive.ts';
 import { donorGenerationConflict } from './transfer-failure.ts';
+import { takeOver } from './uploaded-segment.ts';
 import { findWalEndOnDisk } from './wal-on-disk.ts';
 
 /** What a snapshot has to live up to. */
@@ -16,6 +18,10 @@ export interface SnapshotPromise {
   readonly id: TenantTimelineId;
   /** Who promised it, for messages. */
   readonly donor: string;
+  /** Whom it is for. */
+  readonly recipient: SafekeeperId;
+  /** Where the recipient keeps what is not on its disk, if that is known. */
+  readonly remoteStorage: RemoteStorage | undefined;
   readonly server: ServerInfo;
   readonly flushLsn: Lsn;
   readonly lastLogTerm: Term;
@@ -27,7 +33,7 @@ export interface SnapshotPromise {
 
 /** A snapshot that may be installed. */
 export interface ValidatedTimeline {
-  /** To be written: the donor's, with the term floor and the configuration of the request. */
+  /** To be written: the donor's, with the term floor, the configuration of the request and the recipient's own uploads. */
   readonly controlFile: ControlFile;
   readonly controlFileBytes: Uint8Array;
   readonly flushLsn: Lsn;
@@ -35,7 +41,7 @@ export interface ValidatedTimeline {
 
 /**
  * Proves that the received files are the promised timeline, whole. Failures: `InvalidSnapshot` for a wrong or incomplete
- * one, `GenerationConflict` when the donor has a newer configuration than the request.
+ * one, `GenerationConflict` when the donor has a newer configuration than the request, and those of remote storage.
  */
 export async function validate(
   files: FileSystem,
@@ -48,7 +54,8 @@ export async function validate(
   const flushLsn = await findWalEndOnDisk(files, directory, received.controlFile, signal);
   checkPosition(received.controlFile, flushLsn, promise);
   checkSegments(received, flushLsn, maxLsn(promise.flushLsn, received.controlFile.commitLsn));
-  const controlFile = restoreVotes(received.controlFile, promise);
+  const own = await takeOver(received.controlFile, promise.recipient, promise.remoteStorage, signal);
+  const controlFile = restoreVotes(own, promise);
   // Unchanged bytes stay the donor's own, whatever version of the format they are in.
   const controlFileBytes =
     controlFile === received.controlFile ? received.controlFileBytes : encodeControlFile(controlFile);

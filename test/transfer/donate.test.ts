@@ -1,77 +1,12 @@
 import { rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { extract } from 'tar-stream';
 import { describe, expect, test } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
-import type { ControlFile } from '../../src/safekeeper/control-file.ts';
-import { CONTROL_FILE_NAME, decodeControlFile, encodeControlFile } from '../../src/safekeeper/control-file-codec.ts';
 import { deleteTimeline } from '../../src/transfer/delete-timeline.ts';
-import { donate, type DonateOptions } from '../../src/transfer/donate.ts';
-import type { TimelineMap } from '../../src/transfer/timeline-map.ts';
-import { TransferRegistry } from '../../src/transfer/transfer-progress.ts';
 import { parseLsn } from '../../src/domain/lsn.ts';
 import { END_OF_ARCHIVE } from './archive.ts';
+import { collect, openDonor, unpack } from './donor.ts';
 import { faultyFileSystem } from './faulty-file-system.ts';
-import {
-  fingerprints,
-  layTimeline,
-  never,
-  openMap,
-  type RecordedSnapshot,
-  recordedSnapshot,
-  temporaryDirectory,
-} from './harness.ts';
-
-interface Donor extends AsyncDisposable {
-  readonly map: TimelineMap;
-  readonly snapshot: RecordedSnapshot;
-  readonly directory: string;
-  readonly transfers: TransferRegistry;
-  open(options?: Partial<DonateOptions>, signal?: AbortSignal): AsyncGenerator<Uint8Array, void>;
-}
-
-async function openDonor(name: string, change: Partial<ControlFile> = {}): Promise<Donor> {
-  const recorded = await recordedSnapshot(name);
-  const controlFile = decodeControlFile(recorded.files.get(CONTROL_FILE_NAME)!);
-  const files = new Map(recorded.files).set(CONTROL_FILE_NAME, encodeControlFile({ ...controlFile, ...change }));
-  const snapshot = { ...recorded, files };
-  const data = await temporaryDirectory();
-  await layTimeline(data.path, snapshot.id, snapshot.files);
-  const map = await openMap(data.path, { safekeeperId: 1n });
-  const transfers = new TransferRegistry(systemClock);
-  const { meter } = transfers.begin('Snapshot', snapshot.id, '4');
-  return {
-    map,
-    snapshot,
-    directory: map.directoryOf(snapshot.id),
-    transfers,
-    open: (options, signal = never) => donate(map.get(snapshot.id), { files: map.files, meter, ...options }, signal),
-    [Symbol.asyncDispose]: () => data[Symbol.asyncDispose](),
-  };
-}
-
-/** What came before the end or the error. */
-async function collect(stream: AsyncIterable<Uint8Array>): Promise<{ bytes: Buffer; error: unknown }> {
-  const pieces: Uint8Array[] = [];
-  try {
-    for await (const piece of stream) pieces.push(Buffer.from(piece));
-    return { bytes: Buffer.concat(pieces), error: undefined };
-  } catch (error) {
-    return { bytes: Buffer.concat(pieces), error };
-  }
-}
-
-async function unpack(archive: Buffer): Promise<Map<string, Buffer>> {
-  const files = new Map<string, Buffer>();
-  const reader = extract();
-  reader.end(archive);
-  for await (const entry of reader) {
-    const pieces: Buffer[] = [];
-    for await (const piece of entry) pieces.push(piece as Buffer);
-    files.set(entry.header.name, Buffer.concat(pieces));
-  }
-  return files;
-}
+import { fingerprints, never } from './harness.ts';
 
 describe('a whole snapshot', () => {
   test.each([
@@ -181,16 +116,6 @@ describe('a snapshot that fails', () => {
     expect(calls.filter((operation) => operation !== 'status')).toEqual(['open', 'readAt', 'close']);
     expect(donor.map.get(donor.snapshot.id).walRemovalOnHold).toBe(false);
   });
-
-  test.each(['offloaded', 'offloaded_gen0_v9', 'resident_partial_uploaded'])(
-    'because %s needs remote storage, does so before the first byte',
-    async (name) => {
-      await using donor = await openDonor(name);
-      const { bytes, error } = await collect(donor.open());
-      expect(error).toMatchObject({ reason: 'RemoteStorageNotConfigured', message: 'remote storage not configured' });
-      expect(bytes.length).toBe(0);
-    },
-  );
 
   test('because it is too long, says how long', async () => {
     // Without a file for it, commit_lsn is where the WAL ends.

@@ -167,9 +167,15 @@ export function startDonorOf(
   options: Partial<DonateOptions> = {},
 ): Promise<ScriptedDonor> {
   const meter = new TransferRegistry(systemClock).begin('Snapshot', snapshot.id, 'test').meter;
+  const destination = parseSafekeeperId(RECIPIENT_ID)!;
   const send = async (response: ServerResponse) => {
     try {
-      for await (const bytes of donate(map.get(snapshot.id), { files: map.files, meter, ...options }, never)) {
+      const parties = { source: map.safekeeperId, destination, remoteStorage: undefined };
+      for await (const bytes of donate(
+        map.get(snapshot.id),
+        { ...parties, files: map.files, meter, ...options },
+        never,
+      )) {
         await new Promise((resolve) => response.write(bytes, resolve));
       }
       response.end();
@@ -208,7 +214,13 @@ export async function openRecipient(
       const outcome = await handlePullRequest(
         map,
         { ...id, httpHosts: hosts, membership: undefined, ignoreTombstone: false, ...request },
-        { connect: (url) => new SafekeeperClient({ http, url }), transfers, stallTimeoutMs: 5_000, ...pullOptions },
+        {
+          connect: (url) => new SafekeeperClient({ http, url }),
+          transfers,
+          remoteStorage: undefined,
+          stallTimeoutMs: 5_000,
+          ...pullOptions,
+        },
         signal ?? never,
       );
       return outcome.safekeeperHost;

@@ -1,0 +1,102 @@
+import { Failure } from '../base/failure.ts';
+import type { SafekeeperId } from '../domain/ids.ts';
+import type { RemoteStorage } from '../remote-storage/remote-storage.ts';
+import type { ControlFile, PartialSegment } from '../safekeeper/control-file.ts';
+import {
+  formatUploadedSegmentName,
+  parseUploadedSegmentName,
+  remoteObjectKey,
+} from '../safekeeper/uploaded-segment.ts';
+
+/**
+ * A partial segment in remote storage belongs to one safekeeper, which deletes it when it has uploaded a longer one. So a
+ * replica on another safekeeper needs an object of its own, and its control file must name no other.
+ */
+
+/** A copy within remote storage, by the keys of its objects. */
+export interface ObjectCopy {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** A control file for another safekeeper, and what has to be copied before it is true; undefined for nothing. */
+export interface HandedOver {
+  readonly controlFile: ControlFile;
+  readonly copy: ObjectCopy | undefined;
+}
+
+/**
+ * The control file of `source` as `destination` needs it: its uploaded partial segment under the new owner's name, and no
+ * uploads that are under way or being deleted, which stay the source's own business. Failures: `SnapshotToItself`,
+ * `NoUploadedSegment` (an offloaded timeline has the end of its WAL nowhere else), `UploadedSegmentOfOtherSafekeeper`.
+ */
+export function handOver(controlFile: ControlFile, source: SafekeeperId, destination: SafekeeperId): HandedOver {
+  const uploaded = uploadedSegment(controlFile);
+  if (uploaded === undefined) {
+    if (controlFile.eviction.kind === 'Offloaded') {
+      throw failure('NoUploadedSegment', 'the timeline is offloaded, but has no partial segment in remote storage');
+    }
+    return { controlFile: withSegments(controlFile, []), copy: undefined };
+  }
+  if (source === destination) {
+    throw failure('SnapshotToItself', `safekeeper ${source} would copy ${uploaded.name} onto itself`);
+  }
+  const name = parseUploadedSegmentName(uploaded.name);
+  if (name?.owner !== source) {
+    const what = `the partial segment ${JSON.stringify(uploaded.name)} in remote storage`;
+    throw failure('UploadedSegmentOfOtherSafekeeper', `${what} does not belong to this safekeeper, ${source}`);
+  }
+  const renamed = { ...uploaded, name: formatUploadedSegmentName({ ...name, owner: destination }) };
+  return {
+    controlFile: withSegments(controlFile, [renamed]),
+    copy: { from: remoteObjectKey(controlFile, uploaded.name), to: remoteObjectKey(controlFile, renamed.name) },
+  };
+}
+
+/**
+ * The control file of a received snapshot as `recipient` may install it; the same object when nothing has to change. The
+ * partial segment must be the recipient's own and, where its remote storage is known, be there: of an offloaded timeline
+ * it is the end of the WAL. Throws a Failure `InvalidSnapshot`, or one of remote storage.
+ */
+export async function takeOver(
+  controlFile: ControlFile,
+  recipient: SafekeeperId,
+  remoteStorage: RemoteStorage | undefined,
+  signal: AbortSignal,
+): Promise<ControlFile> {
+  const { eviction, partialBackup } = controlFile;
+  const uploaded = uploadedSegment(controlFile);
+  if (uploaded === undefined) {
+    if (eviction.kind === 'Offloaded') throw invalid('it is offloaded, but has no partial segment in remote storage');
+    return partialBackup.length === 0 ? controlFile : withSegments(controlFile, []);
+  }
+  const shown = JSON.stringify(uploaded.name);
+  if (parseUploadedSegmentName(uploaded.name)?.owner !== recipient) {
+    throw invalid(`its partial segment ${shown} in remote storage does not belong to this safekeeper, ${recipient}`);
+  }
+  if (eviction.kind === 'Offloaded' && uploaded.flushLsn < eviction.flushLsn) {
+    throw invalid(`its partial segment ${shown} ends before the WAL did when it was offloaded`);
+  }
+  const key = remoteObjectKey(controlFile, uploaded.name);
+  if (remoteStorage !== undefined && !(await remoteStorage.exists(key, signal))) {
+    throw invalid(`its partial segment ${shown} is not in ${remoteStorage.description}`);
+  }
+  return partialBackup.length === 1 ? controlFile : withSegments(controlFile, [uploaded]);
+}
+
+/** There is one at most: an older one is marked for deletion in the same write. */
+function uploadedSegment({ partialBackup }: ControlFile): PartialSegment | undefined {
+  return partialBackup.find(({ status }) => status === 'Uploaded');
+}
+
+function withSegments(controlFile: ControlFile, partialBackup: readonly PartialSegment[]): ControlFile {
+  return { ...controlFile, partialBackup };
+}
+
+function failure(reason: string, message: string): Failure {
+  return new Failure(reason, message, { retry: 'after-change' });
+}
+
+function invalid(problem: string): Failure {
+  return new Failure('InvalidSnapshot', `the snapshot is refused: ${problem}`);
+}
