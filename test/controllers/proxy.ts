@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 /** What happens to one request instead of being passed on. */
 export type Reaction =
   | { readonly kind: 'Answer'; readonly status: number; readonly body: unknown }
-  /** Never an answer. */
-  | { readonly kind: 'Hang' }
+  /** Passed on, but late. */
+  | { readonly kind: 'Delay'; readonly delayMs: number }
   /** The answer's body is rewritten. */
   | { readonly kind: 'Rewrite'; readonly rewrite: (body: string) => string }
   /** After so many bytes of the answer's body the connection breaks, or falls silent. */
@@ -62,7 +62,8 @@ function handle(proxy: Proxy, request: IncomingMessage, body: Buffer, response: 
     return;
   }
   switch (reaction?.kind) {
-    case 'Hang':
+    case 'Delay':
+      setTimeout(passOn, reaction.delayMs, proxy.target, request, body, response, undefined);
       return;
     case 'Answer':
       response.writeHead(reaction.status, { 'content-type': 'application/json' });
@@ -78,7 +79,7 @@ function passOn(
   request: IncomingMessage,
   body: Buffer,
   response: ServerResponse,
-  reaction: Exclude<Reaction, { kind: 'Hang' | 'Answer' }> | undefined,
+  reaction: Exclude<Reaction, { kind: 'Delay' | 'Answer' }> | undefined,
 ): void {
   const { connection: _connection, ...headers } = request.headers;
   const upstream = httpRequest(`${target}${request.url}`, { method: request.method, headers, agent: false });

@@ -121,7 +121,7 @@ export class TestWorld implements AsyncDisposable {
   /** A cluster of all safekeepers with the shortest grace period there is. */
   async createCluster(spec: Record<string, unknown> = {}): Promise<void> {
     const recovery = { gracePeriod: '15s', ...(spec.recovery as object | undefined) };
-    const inventory = { interval: '1s', ...(spec.inventory as object | undefined) };
+    const inventory = { interval: '3s', ...(spec.inventory as object | undefined) };
     const safekeepers = this.safekeepers.map(({ id, proxy }) => ({ id, url: proxy.url }));
     const object = {
       apiVersion: API_VERSION,
@@ -315,7 +315,7 @@ async function poll<Value>(what: string, read: () => Promise<Value>, fits: (valu
     if (fits(value)) return value;
     if (performance.now() > deadlineMs)
       throw new Error(`never happened: ${what}\n${JSON.stringify(value, undefined, 1)}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await new Promise((resolve) => setTimeout(resolve, 30));
   }
 }
 
