@@ -20,11 +20,7 @@ test('what the operator would ignore is named', () => {
     tls: {},
     recovery: { fencing: 'Always' },
   });
-  expect(unsupportedIn(object)).toEqual([
-    'spec.storageController',
-    'spec.auth.tokenSecretRef',
-    'spec.tls',
-  ]);
+  expect(unsupportedIn(object)).toEqual(['spec.storageController', 'spec.auth.tokenSecretRef', 'spec.tls']);
   const pods = { discovery: { pods: { selector: { matchLabels: { app: 'safekeeper' } } } } };
   expect(unsupportedIn(withoutSpecField(clusterObject(pods), 'safekeepers'))).toEqual(['spec.discovery']);
 });
