@@ -13,14 +13,18 @@ import { nodeFileSystem } from '../disk/node-file-system.ts';
 import { parseSafekeeperId, type SafekeeperId } from '../domain/ids.ts';
 import { HttpClient } from '../http/client.ts';
 import { createRegistry, registerProcessMetrics } from '../observability/metrics.ts';
+import type { RemoteStorageLocation } from '../remote-storage/location.ts';
+import { openRemoteStorage } from '../remote-storage/open-remote-storage.ts';
 import { addCredentialOptions, type CredentialFlags, openIncoming, openOutgoing } from './agent-credentials.ts';
 import { type ListenAddress, parseListenAddress } from './listen-address.ts';
+import { remoteStorageOption } from './remote-storage.ts';
 import { stopSignal } from './stop-signal.ts';
 
 interface AgentFlags extends CredentialFlags, LimitFlags {
   readonly dataDir: string;
   readonly id?: SafekeeperId;
   readonly listen: ListenAddress;
+  readonly remoteStorage?: RemoteStorageLocation;
   readonly logLevel: LogLevel;
 }
 
@@ -50,6 +54,7 @@ export function agentCommand(): Command {
         .argParser(parseListenAddress)
         .default(parseListenAddress(LISTEN_DEFAULT), LISTEN_DEFAULT),
     )
+    .addOption(remoteStorageOption())
     .addOption(
       new Option('--log-level <level>', 'least severe log lines to write to standard error')
         .choices(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
@@ -81,6 +86,8 @@ async function serve(flags: AgentFlags): Promise<void> {
   try {
     const { tokens, server } = await openIncoming(flags, log);
     await using http = new HttpClient(await openOutgoing(flags, process.env, log));
+    const random = () => randomBytes(16).toString('hex');
+    await using remoteStorage = flags.remoteStorage && openRemoteStorage(flags.remoteStorage, random);
     const agent = await startAgent(
       {
         dataDirectory: resolve(flags.dataDir),
@@ -99,8 +106,9 @@ async function serve(flags: AgentFlags): Promise<void> {
         files: nodeFileSystem,
         diskUsage: nodeDiskUsage,
         http,
+        ...(remoteStorage === undefined ? {} : { remoteStorage }),
         clock: systemClock,
-        random: () => randomBytes(16).toString('hex'),
+        random,
         log,
       },
       stop,

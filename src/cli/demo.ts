@@ -10,7 +10,7 @@ import { Interruption, listenForInterruption } from './demo/interruption.ts';
 import { type Healing, LOST_SAFEKEEPER, playScenario } from './demo/scenario.ts';
 import { Stage } from './demo/stage.ts';
 import { superviseAgents } from './demo/supervise.ts';
-import { createView } from './demo/view.ts';
+import { createView } from './demo/create-view.ts';
 
 interface DemoFlags {
   readonly keep?: boolean;

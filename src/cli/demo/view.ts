@@ -1,6 +1,3 @@
-import type { Clock } from '../../base/clock.ts';
-import { createLineView } from './line-view.ts';
-import { createTerminalView } from './terminal-view.ts';
 import type { TimelineRow } from './timeline-row.ts';
 
 /** How the story is told while it happens. Disposing it leaves the terminal as it was found. */
@@ -22,9 +19,3 @@ export interface Output {
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** Redrawn in place on a terminal that can; plain lines anywhere else. `diskTitle` says whose disk the timelines' bytes are on. */
-export function createView(output: Output, environment: Environment, clock: Clock, diskTitle: string): StoryView {
-  const canRedraw = output.isTTY === true && environment.TERM !== 'dumb';
-  return canRedraw ? createTerminalView(output, environment, clock, diskTitle) : createLineView(output, clock);
-}

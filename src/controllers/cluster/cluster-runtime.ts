@@ -8,17 +8,7 @@ import type { ObjectKey } from '../../kube/object.ts';
 import { SafekeeperClient } from '../../safekeeper/client.ts';
 import { Admission } from './admission.ts';
 import { EMPTY_INVENTORY, type Inventory } from './inventory.ts';
-
-/** One safekeeper as the operator talks to it. */
-export interface SafekeeperHandle {
-  readonly id: SafekeeperId;
-  readonly url: string;
-  /** How the other safekeepers reach it. */
-  readonly peerUrl: string;
-  readonly client: SafekeeperClient;
-  /** A debug dump reads whole files: one at a time (rule R13). */
-  readonly dumps: Semaphore;
-}
+import type { SafekeeperHandle } from './safekeeper-handle.ts';
 
 /** What the operator holds of one SafekeeperCluster between visits: shared by the cluster's and the timelines' controllers. */
 export class ClusterRuntime {

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { describeError, Failure } from '../../base/failure.ts';
 import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../../domain/ids.ts';
 import type { LostReplica } from '../../domain/storm-brake.ts';
-import type { SafekeeperHandle } from './cluster-runtime.ts';
+import type { SafekeeperHandle } from './safekeeper-handle.ts';
 
 /** What one safekeeper said in the last scan, or in the last one that it answered. */
 export interface SafekeeperView {

@@ -8,17 +8,17 @@ import type { Reason } from '../../domain/reasons.ts';
 import { type Confirmation, confirmIntent, verifyReplica } from '../../domain/recovery-confirm.ts';
 import { membershipToSend, type RecoveryIntent } from '../../domain/recovery-intent.ts';
 import type { MemberSources } from '../../domain/recovery-members.ts';
+import type { RecoveryMemory } from '../../domain/recovery-memory.ts';
 import { statusOf } from '../../domain/replica-state.ts';
 import type { PullResult } from '../../safekeeper/pull-result.ts';
-import type { SafekeeperHandle } from '../cluster/cluster-runtime.ts';
+import type { SafekeeperHandle } from '../cluster/safekeeper-handle.ts';
 import { type Observer, readInOrder } from './observe.ts';
 import { watchPull } from './pull-progress.ts';
-import type { Tracking } from './tracking.ts';
 
 /** Everything one recovery needs, fixed when it starts. */
 export interface RecoveryOrder extends Observer {
   readonly intent: RecoveryIntent;
-  readonly tracking: Pick<Tracking, 'notLoadedUntilMs' | 'memory'>;
+  readonly tracking: Observer['tracking'] & { readonly memory: RecoveryMemory };
   readonly evidence: Pick<Evidence, 'disks'>;
   readonly recorded: ReadonlyMap<SafekeeperId, RecordedReplica>;
   readonly sources: MemberSources;

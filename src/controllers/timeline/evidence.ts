@@ -4,7 +4,7 @@ import type { DiskEvidence, Evidence, Observation, RoomEvidence } from '../../do
 import type { Plan } from '../../domain/plan.ts';
 import { statusOf } from '../../domain/replica-state.ts';
 import { segmentCount, segmentFileName, segmentsOf, snapshotSegmentRange } from '../../safekeeper/wal-segment.ts';
-import type { SafekeeperHandle } from '../cluster/cluster-runtime.ts';
+import type { SafekeeperHandle } from '../cluster/safekeeper-handle.ts';
 import type { Observer } from './observe.ts';
 import type { Tracking } from './tracking.ts';
 

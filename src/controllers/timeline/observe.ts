@@ -8,13 +8,13 @@ import { readTooEarly } from '../../domain/replica-state.ts';
 import type { TimelineStatus } from '../../safekeeper/api.ts';
 import { segmentCount, snapshotSegmentRange } from '../../safekeeper/wal-segment.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
-import type { Tracking } from './tracking.ts';
 
 /** What every read of one timeline needs. */
 export interface Observer {
   readonly cluster: ClusterRuntime;
   readonly timeline: TenantTimelineId;
-  readonly tracking: Pick<Tracking, 'notLoadedUntilMs'>;
+  /** Safekeepers that hold a directory they could not load, until (monotonic ms) they are believed again. */
+  readonly tracking: { readonly notLoadedUntilMs: Map<SafekeeperId, number> };
   readonly clock: Clock;
 }
 

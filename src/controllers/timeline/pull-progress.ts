@@ -1,6 +1,6 @@
 import { formatTenantTimelineId } from '../../domain/ids.ts';
 import type { SafekeeperClient } from '../../safekeeper/client.ts';
-import type { RecoveryOrder } from './act.ts';
+import type { Observer } from './observe.ts';
 
 /** Told by {@link watchPull}. */
 export interface PullWatcher {
@@ -17,7 +17,7 @@ const INTERVAL_MS = 5_000;
  * only the pull's own deadline is left. No answer is no sign. Never throws.
  */
 export async function watchPull(
-  { clock, stallTimeoutMs, timeline }: Pick<RecoveryOrder, 'clock' | 'stallTimeoutMs' | 'timeline'>,
+  { clock, stallTimeoutMs, timeline }: Pick<Observer, 'clock' | 'timeline'> & { readonly stallTimeoutMs: number },
   recipient: SafekeeperClient,
   watcher: PullWatcher,
   signal: AbortSignal,

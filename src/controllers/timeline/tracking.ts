@@ -7,7 +7,8 @@ import type { FailedAttempts } from '../../domain/plan.ts';
 import { EMPTY_MEMORY, type RecoveryMemory } from '../../domain/recovery-memory.ts';
 import { retryDelayMs } from '../../domain/recovery-policy.ts';
 import type { Term } from '../../domain/term.ts';
-import type { ClusterRuntime, SafekeeperHandle } from '../cluster/cluster-runtime.ts';
+import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
+import type { SafekeeperHandle } from '../cluster/safekeeper-handle.ts';
 import type { RecoveryTask } from './recovery-task.ts';
 import type { TimelineResource } from './resource.ts';
 
