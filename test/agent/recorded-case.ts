@@ -7,6 +7,8 @@ export interface RecordedCase {
     readonly status: number | null;
     readonly headers: readonly (readonly [string, string])[];
     readonly body_text: string;
+    /** Of a body that ended early. */
+    readonly read_error?: string;
   };
 }
 

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generation } from '../../src/domain/membership.ts';
+import { lsn } from '../../src/domain/lsn.ts';
 import { term } from '../../src/domain/term.ts';
 import type { ControlFile } from '../../src/safekeeper/control-file.ts';
 import { placeTimeline, type PlacedTimeline, TENANT } from './test-agent.ts';
@@ -16,6 +17,8 @@ export interface Scenario {
   /** The agent that everything is asked of. */
   readonly asked: number;
   readonly brokenDirectories?: boolean;
+  /** Keys of what the agents have in their common remote storage. */
+  readonly remoteObjects?: readonly string[];
   readonly steps: readonly Step[];
 }
 
@@ -31,6 +34,21 @@ function resident(digits: string, change?: PlacedTimeline['change']): PlacedTime
 
 function withTerm(value: bigint): PlacedTimeline['change'] {
   return (controlFile: ControlFile) => ({ ...controlFile, term: term(value) });
+}
+
+function uploadedName(owner: number): string {
+  return `000000010000000000000048_1_0000000004800030_0000000004800030_sk${owner}.partial`;
+}
+
+/** With a partial segment in remote storage that is `owner`'s. */
+function withUploadedOf(owner: number): (controlFile: ControlFile) => ControlFile {
+  const position = lsn(0x4800030n);
+  const segment = { status: 'Uploaded', commitLsn: position, flushLsn: position, term: term(1n) } as const;
+  return (controlFile) => ({ ...controlFile, partialBackup: [{ ...segment, name: uploadedName(owner) }] });
+}
+
+function offloaded(digits: string, owner: number): PlacedTimeline {
+  return { snapshot: 'offloaded', timelineId: `d${digits.padStart(31, '0')}`, change: withUploadedOf(owner) };
 }
 
 const atGeneration7: PlacedTimeline['change'] = (controlFile) => ({
@@ -285,6 +303,26 @@ export const SCENARIOS: readonly Scenario[] = [
     asked: 4,
     steps: ['pull/pull_higher_voted_term_ties'],
   },
+  {
+    name: 'a pull of an offloaded timeline',
+    agents: { 1: [offloaded('1', 1)], 2: [offloaded('1', 2)], 4: [] },
+    asked: 4,
+    remoteObjects: [1, 2].map((owner) => `${TENANT}/d${'1'.padStart(31, '0')}/${uploadedName(owner)}`),
+    steps: ['pull/pull_offloaded'],
+  },
+  {
+    name: 'snapshots of which a part is missing in remote storage',
+    agents: { 1: [offloaded('3', 1), resident('69', withUploadedOf(1))] },
+    asked: 1,
+    steps: ['snapshot/snapshot_offloaded_object_missing', 'snapshot/snapshot_uploaded_object_missing'],
+  },
+  {
+    name: 'a snapshot of a directory that was copied by hand',
+    agents: { 2: [resident('69', withUploadedOf(1))] },
+    asked: 2,
+    remoteObjects: [`${TENANT}/${b('69')}/${uploadedName(1)}`],
+    steps: ['snapshot/snapshot_partial_of_other_node'],
+  },
 ];
 
 /** Donors of equal standing: safekeepers take the last host of the list, rule R2 the lowest id. */
@@ -293,12 +331,12 @@ export const TIES: ReadonlySet<string> = new Set([
   'pull/pull_mconf_ok',
   'pull/pull_without_mconf_not_member',
   'pull/pull_donor_higher_generation_no_mconf',
+  'pull/pull_offloaded',
 ]);
 
 const NOT_SERVED = 'a route that recovery does not need; the agent does not have it';
 const IS_RACE = 'what is answered depends on timing; snapshot.test.ts and pull.test.ts make such races happen one way';
 const DUMPED = 'compared field by field in debug-dump.test.ts';
-const REMOTE = 'needs remote storage';
 const CONNECTIONS = 'a compute, pageserver or broker is connected there; nothing connects to an agent';
 
 /** Every recorded case that no scenario replays, and why. */
@@ -323,10 +361,7 @@ export const NOT_REPLAYED: Readonly<Record<string, string>> = {
   'status/status_with_streaming_walreceiver': CONNECTIONS,
   'status/status_with_voting_walreceiver': CONNECTIONS,
   'term_bump/term_bump_during_snapshot': IS_RACE,
-  'snapshot/snapshot_offloaded_object_missing': REMOTE,
-  'snapshot/snapshot_partial_of_other_node': REMOTE,
   'snapshot/snapshot_term_changed': IS_RACE,
-  'snapshot/snapshot_uploaded_object_missing': REMOTE,
   'snapshot/snapshot_while_another_runs': IS_RACE,
   'delete/delete_during_pull': IS_RACE,
   'pull/pull_after_busy': IS_RACE,
@@ -353,7 +388,6 @@ export const NOT_REPLAYED: Readonly<Record<string, string>> = {
   'pull/pull_empty_hosts': 'the number of required answers had underflowed; the agent requires one',
   'pull/pull_flush_lsn_at_segment_boundary': 'works here; pull.test.ts pulls such a timeline',
   'pull/pull_higher_epoch_beats_longer_wal': 'decided by rule R2, whose order has its own tests',
-  'pull/pull_offloaded': REMOTE,
   'pull/pull_retry_after_donor_killed': IS_RACE,
   'debug_dump/debug_dump_all_one': DUMPED,
   'debug_dump/debug_dump_control_file': DUMPED,

@@ -1,5 +1,10 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseLosslessJson, stringifyLosslessJson } from '../../src/http/json.ts';
+import { openRemoteStorage } from '../../src/remote-storage/open-remote-storage.ts';
+import type { RemoteStorage } from '../../src/remote-storage/remote-storage.ts';
 import { listFixtures } from '../support/fixtures.ts';
 import { exchange } from './exchange.ts';
 import { type RecordedCase, readRecordedCase, requestBody } from './recorded-case.ts';
@@ -38,21 +43,37 @@ describe('answers equal the recorded ones', () => {
   });
 });
 
+/** By id, with the remote storage that they share. */
 class Agents extends Map<number, TestAgent> implements AsyncDisposable {
+  readonly remoteStorage: RemoteStorage;
+  private readonly remoteDirectory: string;
+
+  constructor(remoteDirectory: string) {
+    super();
+    this.remoteDirectory = remoteDirectory;
+    this.remoteStorage = openRemoteStorage({ kind: 'Directory', path: remoteDirectory }, () => '0');
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const agent of this.values()) await agent[Symbol.asyncDispose]();
+    rmSync(this.remoteDirectory, { recursive: true });
   }
 }
 
 async function startAgents(scenario: Scenario): Promise<Agents> {
-  const agents = new Agents();
+  const remoteDirectory = mkdtempSync(join(tmpdir(), 'replay-remote-'));
+  for (const key of scenario.remoteObjects ?? []) {
+    mkdirSync(dirname(join(remoteDirectory, key)), { recursive: true });
+    writeFileSync(join(remoteDirectory, key), 'WAL');
+  }
+  const agents = new Agents(remoteDirectory);
   for (const [id, timelines] of Object.entries(scenario.agents)) {
     const prepare = async (dataDirectory: string) => {
       for (const timeline of timelines) await placeTimeline(dataDirectory, timeline);
       if (scenario.brokenDirectories === true && Number(id) === scenario.asked)
         await placeBrokenDirectories(dataDirectory);
     };
-    agents.set(Number(id), await startTestAgent({ id: Number(id), prepare }));
+    agents.set(Number(id), await startTestAgent({ id: Number(id), prepare, remoteStorage: agents.remoteStorage }));
   }
   return agents;
 }
@@ -69,9 +90,10 @@ async function replay(name: string, asked: TestAgent, agents: Agents): Promise<v
     headers: { 'x-request-id': recordedHeaders['x-request-id'] ?? '' },
   });
   const text = toRecordedHosts(answer.body.toString(), agents);
-  expect({ name, status: answer.status, body: comparable(name, text) }).toEqual({
+  expect({ name, status: answer.status, isCut: answer.isCut, body: comparable(name, text) }).toEqual({
     name,
     status: recorded.response.status,
+    isCut: recorded.response.read_error !== undefined,
     body: comparable(name, recorded.response.body_text),
   });
   expect(answer.headers['x-request-id'], name).toBe(recordedHeaders['x-request-id']);

@@ -29,7 +29,10 @@ export interface TestAgent extends AsyncDisposable {
 
 export interface TestAgentOptions
   extends Partial<
-    Pick<AgentOptions, 'afterSnapshotList' | 'files' | 'stallTimeoutMs' | 'http' | 'tokens' | 'server' | 'registry'>
+    Pick<
+      AgentOptions,
+      'afterSnapshotList' | 'files' | 'stallTimeoutMs' | 'http' | 'tokens' | 'server' | 'registry' | 'remoteStorage'
+    >
   > {
   readonly id?: number;
   /** Puts timelines into the data directory before the agent starts. */

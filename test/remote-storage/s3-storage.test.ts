@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { parseRemoteStorageLocation } from '../../src/remote-storage/location.ts';
 import { openRemoteStorage } from '../../src/remote-storage/open-remote-storage.ts';
 import type { RemoteStorage } from '../../src/remote-storage/remote-storage.ts';
+import { pullOffloaded, uploadedKey } from '../agent/offloaded.ts';
 import { BUCKET, CREDENTIALS, findVersitygw, type S3Server, startVersitygw } from './versitygw.ts';
 
 const never = new AbortController().signal;
@@ -80,6 +81,12 @@ describe.skipIf('missing' in versitygw)('S3, on versitygw', () => {
       retry: 'after-change',
       message: expect.stringContaining('NoSuchBucket') as unknown,
     });
+  });
+
+  test('agents hand over an offloaded timeline through it', async () => {
+    await server.put(`wal/${uploadedKey(1)}`, Buffer.from('the last bytes of the WAL'));
+    await pullOffloaded(`s3://${BUCKET}/wal?endpoint=${server.endpoint}`);
+    expect((await server.get(`wal/${uploadedKey(4)}`))?.toString()).toBe('the last bytes of the WAL');
   });
 
   test('wrong credentials are refused', async () => {
@@ -158,6 +165,17 @@ describe('S3 that does not answer as it should', () => {
     await using stub = await startStub(() => abort.abort(new Error('enough')));
     await using storage = open(stub.endpoint);
     await expect(storage.copy(FROM, TO, abort.signal)).rejects.toThrow('enough');
+  });
+
+  test('without a region it says so', async () => {
+    for (const name of ['AWS_REGION', 'AWS_DEFAULT_REGION', 'AWS_PROFILE']) vi.stubEnv(name, undefined);
+    vi.stubEnv('AWS_CONFIG_FILE', '/dev/null');
+    vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', '/dev/null');
+    await using storage = openRemoteStorage(parseRemoteStorageLocation(`s3://${BUCKET}`), () => '');
+    await expect(storage.copy(FROM, TO, never)).rejects.toMatchObject({
+      reason: 'RemoteStorageFailed',
+      message: expect.stringContaining('Region is missing') as unknown,
+    });
   });
 
   test('without any credentials it says so', async () => {
