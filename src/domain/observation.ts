@@ -15,6 +15,8 @@ export interface ReplicaStatus extends LogPosition {
   readonly walSegmentSize: number;
   /** Where the WAL of a snapshot made now begins; 0 when it would carry none. */
   readonly horizonLsn: Lsn;
+  /** Where the timeline's WAL began. */
+  readonly timelineStartLsn: Lsn;
   /** Bytes of a snapshot made now: every segment it must contain. */
   readonly snapshotSizeBytes: number;
 }

@@ -12,6 +12,7 @@ import {
   refusal,
   unsettledGround,
   waitForWitnesses,
+  withoutWal,
 } from './recovery-rules.ts';
 import { isWitness, judgeReplicas, type Replica, type ReplicaStateKind } from './replica-state.ts';
 
@@ -87,7 +88,8 @@ function obstacleTo(input: PlanInput, replicas: readonly Replica[], lost: Replic
     refusal(input, lost) ??
     backoff(input) ??
     inspection(input, replicas, lost) ??
-    noRoom(input, witnessesOf(replicas), lost)
+    noRoom(input, witnessesOf(replicas), lost) ??
+    withoutWal(input, witnessesOf(replicas))
   );
 }
 

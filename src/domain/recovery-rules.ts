@@ -1,3 +1,4 @@
+import { INVALID_LSN } from './lsn.ts';
 import { blocked, type Plan, type PlanInput, wait } from './plan.ts';
 import { chooseDonor, chooseFencing, hasWitnessBound, witnessesOf } from './recovery-intent.ts';
 import type { Members } from './recovery-members.ts';
@@ -94,6 +95,22 @@ export function noRoom(input: PlanInput, witnesses: readonly Witness[], lost: Re
   return blocked(
     'RecipientDiskFull',
     `Safekeeper ${lost.id} has ${toMiB(free)} MiB free; restoring here needs ${toMiB(needed)} MiB including a reserve of 10 %: free or add disk space.`,
+  );
+}
+
+/**
+ * A member without a horizon sends its control file alone, whatever WAL it has, and a safekeeper takes that for a whole
+ * replica: it would claim WAL that nobody can read from it (rule R13).
+ */
+export function withoutWal(input: PlanInput, witnesses: readonly Witness[]): Plan | undefined {
+  const donor = chooseDonor(witnesses);
+  if (donor === undefined) return undefined;
+  const { horizonLsn, flushLsn, timelineStartLsn } = donor.status;
+  if (horizonLsn !== INVALID_LSN || flushLsn <= timelineStartLsn) return undefined;
+  return wait(
+    'WaitingForWitnesses',
+    input.nowMs + RECHECK_MS,
+    `Safekeeper ${donor.id} would send its replica without WAL while its remote_consistent_lsn or backup_lsn is 0; waiting until a pageserver and remote storage have reported a position.`,
   );
 }
 

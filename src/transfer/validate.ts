@@ -1,7 +1,7 @@
 import { Failure } from '../base/failure.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../domain/ids.ts';
-import { formatLsn, INVALID_LSN, type Lsn, maxLsn } from '../domain/lsn.ts';
+import { formatLsn, INVALID_LSN, type Lsn, maxLsn, minLsn } from '../domain/lsn.ts';
 import type { Generation, Membership } from '../domain/membership.ts';
 import { lastLogTerm, maxTerm, type Term } from '../domain/term.ts';
 import type { RemoteStorage } from '../remote-storage/remote-storage.ts';
@@ -100,6 +100,11 @@ function checkSegments(received: ReceivedSnapshot, flushLsn: Lsn, requiredLsn: L
   const { remoteConsistentLsn, backupLsn, eviction, server } = controlFile;
   if (eviction.kind === 'Offloaded') return;
   const { walSegmentSize } = server;
+  if (minLsn(remoteConsistentLsn, backupLsn) === INVALID_LSN && requiredLsn > controlFile.timelineStartLsn) {
+    throw invalid(
+      `it carries no WAL, because remote_consistent_lsn or backup_lsn is 0, though there is WAL up to ${formatLsn(requiredLsn)}`,
+    );
+  }
   const required = snapshotSegmentRange({ remoteConsistentLsn, backupLsn, flushLsn: requiredLsn, walSegmentSize });
   if (required !== undefined && (segments === undefined || segments.last < required.last)) {
     const missing = segmentStart(required.last, walSegmentSize);

@@ -155,6 +155,8 @@ describe('whatever was observed, a pull implies', () => {
         (w) => w.id === intent.donor || w.flushLsn === w.commitLsn,
       );
       expect(suspects.every(({ id }) => input.evidence.disks.has(id))).toBe(true);
+      const donor = witnesses(input, intent.members.all).find((w) => w.id === intent.donor);
+      if (donor?.horizonLsn === 0n) expect(donor.flushLsn).toBeLessThanOrEqual(donor.timelineStartLsn);
       const room = input.evidence.rooms.get(intent.recipient);
       expect(room).toBeDefined();
       if (room?.kind !== 'Measured') return;

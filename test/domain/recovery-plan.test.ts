@@ -204,6 +204,16 @@ test('R13, R16: the donor, witnesses that claim to have committed all, and the r
   expect(plan(ONE_LOST, { evidence: none })).toEqual({ kind: 'Inspect', disks: ids(1), room: id(3) });
 });
 
+test('R13: a donor whose snapshot would carry no WAL is waited for, unless it has none', () => {
+  const withoutHorizon = present({ horizonLsn: 0 });
+  expect(plan({ 1: withoutHorizon, 2: withoutHorizon, 3: LOST })).toMatchObject({
+    kind: 'Wait',
+    message: expect.stringContaining('without WAL'),
+  });
+  const uninitialized = present({ horizonLsn: 0, flushLsn: 1, commitLsn: 1 });
+  expect(plan({ 1: uninitialized, 2: uninitialized, 3: LOST })).toMatchObject({ kind: 'Pull' });
+});
+
 test('R16: the snapshot and a tenth of the capacity must fit', () => {
   const sized = { 1: present({ snapshotSizeBytes: 1_000 }), 2: OK, 3: LOST };
   const withRoom = (usedBytes: number) => {

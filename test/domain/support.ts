@@ -43,6 +43,7 @@ export interface StatusValues {
   peerHorizonLsn?: number | bigint;
   membership?: Membership;
   compute?: ReplicaStatus['compute'];
+  horizonLsn?: number;
   snapshotSizeBytes?: number;
 }
 
@@ -57,7 +58,8 @@ export function statusOf(values: StatusValues = {}): ReplicaStatus {
     membership: values.membership ?? NO_MEMBERSHIP,
     compute: values.compute ?? 'None',
     walSegmentSize: 1024 * 1024,
-    horizonLsn: lsn(1n),
+    horizonLsn: lsn(BigInt(values.horizonLsn ?? 1)),
+    timelineStartLsn: lsn(1n),
     snapshotSizeBytes: values.snapshotSizeBytes ?? 1024 * 1024,
   };
 }
@@ -154,6 +156,7 @@ export const statuses = (memberships: fc.Arbitrary<Membership>): fc.Arbitrary<Re
       peerHorizonLsn: mostly(fc.constant(0), fc.integer({ min: 1, max: 9 })),
       compute: mostly<ReplicaStatus['compute']>(fc.constant('None'), fc.constantFrom('Connected', 'Streaming'), 3),
       membership: memberships,
+      horizonLsn: mostly(fc.constant(1), fc.constant(0), 8),
       snapshotSizeBytes: fc.constantFrom(0, 1_000, 10_000),
     })
     .map(statusOf);

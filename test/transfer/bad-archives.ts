@@ -5,6 +5,8 @@ import type { RecordedSnapshot } from './harness.ts';
 /** Archives made from the recorded `resident_partial` that must be refused although their body ends cleanly. */
 
 const SEGMENT_BYTES = 1024 * 1024;
+/** The flush_lsn of the recorded status. */
+const PROMISED_LSN = 0x4800030n;
 const FIRST = '000000010000000000000046';
 const SECOND = '000000010000000000000047';
 const LAST = '000000010000000000000048.partial';
@@ -55,6 +57,11 @@ export const BAD_BODIES: [string, string, (snapshot: RecordedSnapshot) => Uint8A
   ['the first segment missing', `"${SECOND}" where ${FIRST}`, (it) => archive(without(it, FIRST))],
   ['a segment in the middle missing', `"${LAST}" where ${SECOND}`, (it) => archive(without(it, SECOND))],
   ['no segment at all', 'is missing', (it) => archive([...it.files].slice(0, 1))],
+  [
+    'WAL that its control file does not ask for',
+    'carries no WAL',
+    (it) => archive(changedControlFile(it, { remoteConsistentLsn: 0n, commitLsn: PROMISED_LSN }).slice(0, 1)),
+  ],
   ['another timeline', 'it is of timeline', (it) => archive(changedControlFile(it, { timelineId: 'f'.repeat(32) }))],
   ['another cluster', 'system_id', (it) => archive(changedServer(it, { systemId: 5n }))],
   ['another Postgres version', 'pg_version', (it) => archive(changedServer(it, { pgVersion: 160001 }))],

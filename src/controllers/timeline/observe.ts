@@ -132,6 +132,7 @@ export function toReplicaStatus(status: TimelineStatus): ReplicaStatus {
     walSegmentSize,
     horizonLsn: minLsn(status.remoteConsistentLsn, status.backupLsn),
     // Positions are whatever a remote sends.
+    timelineStartLsn: status.timelineStartLsn,
     snapshotSizeBytes: Math.min(Number(snapshotSizeBytes), Number.MAX_SAFE_INTEGER),
   };
 }
