@@ -8,7 +8,7 @@ node_modules/.installed: package.json package-lock.json
 
 ## help: this list
 help:
-	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@sed -n 's/^## //p' $(MAKEFILE_LIST) | awk -F': ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 ## demo: lose a safekeeper's disk on this machine and watch it heal (ARGS="--keep" leaves it running)
 demo: build
@@ -28,8 +28,12 @@ check: node_modules/.installed
 build: node_modules/.installed
 	@npm run --silent build
 
+## bench-transfer: how fast timelines are copied, against curl and tar (BENCH_SCALE=0.1 for a quick look)
+bench-transfer: build
+	@npx tsx test/bench/bench-transfer.ts
+
 ## crds: write the CRD manifests anew from src/api
 crds: build
 	@node dist/safekeeper-operator.js crds --output-dir crds
 
-.PHONY: help demo test check build crds
+.PHONY: help demo test check build bench-transfer crds

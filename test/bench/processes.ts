@@ -1,0 +1,64 @@
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+
+const PROGRAM = resolve(import.meta.dirname, '../../dist/safekeeper-operator.js');
+const STATIC_SERVER = join(import.meta.dirname, 'static-server.ts');
+
+/** A server in a process of its own; disposing it ends the process. */
+export interface ServerProcess extends AsyncDisposable {
+  readonly url: string;
+  readonly pid: number;
+}
+
+/** The built agent on a data directory that exists. */
+export function startAgentProcess(dataDirectory: string, id: number): Promise<ServerProcess> {
+  const flags = ['--data-dir', dataDirectory, '--id', String(id), '--listen', '127.0.0.1:0', '--log-level', 'warn'];
+  return startServer(PROGRAM, ['agent', ...flags]);
+}
+
+/** A plain file server for one file. */
+export function startStaticServer(path: string): Promise<ServerProcess> {
+  return startServer(STATIC_SERVER, [path]);
+}
+
+async function startServer(program: string, args: readonly string[]): Promise<ServerProcess> {
+  const child = fork(program, args);
+  const message = await Promise.race([once(child, 'message'), once(child, 'exit')]);
+  const [first] = message as [{ url?: string } | number | null];
+  if (typeof first !== 'object' || first?.url === undefined || child.pid === undefined) {
+    throw new Error(`${program} did not start`);
+  }
+  return { url: first.url, pid: child.pid, [Symbol.asyncDispose]: () => stop(child) };
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGTERM');
+  await exit;
+}
+
+/** Runs lines of shell; any command of them that fails, also inside a pipe, is an error. */
+export async function runShell(lines: string): Promise<void> {
+  const child = spawn('bash', ['-c', `set -e -o pipefail\n${lines}`], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0) throw new Error(`a baseline failed with ${code}:\n${lines}`);
+}
+
+/** The most memory that the process ever had, in MiB. */
+export async function peakMemoryMib({ pid }: ServerProcess): Promise<number> {
+  return (await readProcNumber(pid, 'status', /^VmHWM:\s+(\d+) kB$/m)) / 1024;
+}
+
+/** What the process has caused to be written to disks so far. */
+export function writtenBytes({ pid }: ServerProcess): Promise<number> {
+  return readProcNumber(pid, 'io', /^write_bytes: (\d+)$/m);
+}
+
+async function readProcNumber(pid: number, file: string, pattern: RegExp): Promise<number> {
+  const match = pattern.exec(await readFile(`/proc/${pid}/${file}`, 'utf8'));
+  if (match?.[1] === undefined) throw new Error(`/proc/${pid}/${file} has no ${pattern}`);
+  return Number(match[1]);
+}
