@@ -35,6 +35,14 @@ function describeOne(error: unknown): string {
   return typeof error === 'string' ? error : inspect(error, { breakLength: Number.POSITIVE_INFINITY });
 }
 
+/** Of an error that was thrown while cleaning up after another one, that other one. */
+export function firstError(error: unknown): unknown {
+  // By its name: Node 20 has no class of this name, every compiler brings its own.
+  return error instanceof Error && error.name === 'SuppressedError' && 'suppressed' in error
+    ? firstError(error.suppressed)
+    : error;
+}
+
 /** The `code` of a Node system or library error (`ENOENT`, `ECONNREFUSED`, …), if it has one. */
 export function errorCode(error: unknown): string | undefined {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

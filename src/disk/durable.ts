@@ -18,15 +18,23 @@ export async function writeFileDurably(files: FileSystem, path: string, content:
 }
 
 /**
- * Moves a directory to a place where there is nothing, and makes its new name durable. Throws a Failure `PathExists` when anything is there:
- * rename alone would silently replace an empty directory. The caller keeps other writers of `to` away.
+ * Moves a directory to a place where there is nothing, durably: names in `synced`, one of the two parents, survive from
+ * then on. When they cannot be synced the move is undone. Throws a Failure `PathExists` when anything is there: rename alone
+ * would silently replace an empty directory. The caller keeps other writers of both places away.
  */
-export async function renameOntoNothing(files: FileSystem, from: string, to: string): Promise<void> {
+export async function moveDirectory(files: FileSystem, from: string, to: string, synced: string): Promise<void> {
   if ((await files.status(to)) !== undefined) {
     throw new Failure('PathExists', `${to} exists already`, { retry: 'after-change' });
   }
   await files.rename(from, to);
-  await files.syncDirectory(dirname(to));
+  try {
+    await files.syncDirectory(synced);
+  } catch (error) {
+    // Whoever is told of the failure must find things as they were, on the disk too: temp directories are removed.
+    await files.rename(to, from);
+    await files.syncDirectory(synced);
+    throw error;
+  }
 }
 
 /** Creates a directory durably when there is none. */

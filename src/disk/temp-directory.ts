@@ -10,14 +10,15 @@ export interface TempDirectory extends AsyncDisposable {
 }
 
 /**
- * Creates `<data>/tmp/<name>_<random>_temptli`, the form that safekeepers use, on the file system of the data directory
- * so that it can be renamed into place. Nothing of it needs to survive a crash. `random` gives digits that make the name unique.
+ * Creates `<data>/tmp/<name>_temptli`, the form that safekeepers use, on the file system of the data directory so that it
+ * can be renamed into place. Nothing of it needs to survive a crash. Disposing it never throws: what cannot be removed is
+ * handed to `onLeftover`, and swept at the next start.
  */
 export async function createTempDirectory(
   files: FileSystem,
   dataDirectory: string,
   name: string,
-  random: () => string,
+  onLeftover: (path: string, error: unknown) => void,
 ): Promise<TempDirectory> {
   const parent = join(dataDirectory, 'tmp');
   try {
@@ -25,9 +26,10 @@ export async function createTempDirectory(
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error;
   }
-  const path = join(parent, `${name}_${random()}${SUFFIX}`);
+  const path = join(parent, `${name}${SUFFIX}`);
   await files.makeDirectory(path);
-  return { path, [Symbol.asyncDispose]: () => files.remove(path) };
+  const remove = () => files.remove(path).catch((error: unknown) => onLeftover(path, error));
+  return { path, [Symbol.asyncDispose]: remove };
 }
 
 /** Removes what interrupted pulls left behind; other entries stay. Only before the first pull, under the pid lock. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Failure } from '../base/failure.ts';
+import { explainDiskFailures } from '../disk/disk-failure.ts';
 import { writeFileDurably } from '../disk/durable.ts';
-import { createTempDirectory } from '../disk/temp-directory.ts';
 import { formatTenantTimelineId, type TenantTimelineId } from '../domain/ids.ts';
 import { formatLsn, INVALID_LSN, type Lsn } from '../domain/lsn.ts';
 import type { Membership } from '../domain/membership.ts';
@@ -35,7 +35,7 @@ export type CreateTimelineOutcome =
 
 /**
  * Creates a timeline without WAL. One that exists is left alone whatever the request says. Throws a Failure
- * `TimelineRefused` (deleted), `InvalidTimeline`, `TimelineNotLoaded` or `CreationInProgress`.
+ * `TimelineRefused` (deleted), `InvalidTimeline`, `TimelineNotLoaded`, `CreationInProgress`, `DiskFull` or `DiskFailed`.
  */
 export async function createTimeline(map: TimelineMap, request: CreateTimelineRequest): Promise<CreateTimelineOutcome> {
   const id = { tenantId: request.tenantId, timelineId: request.timelineId };
@@ -48,14 +48,11 @@ export async function createTimeline(map: TimelineMap, request: CreateTimelineRe
   const claim = map.markCreation(id, { generation: request.membership.generation, ignore: false });
   if (claim.kind === 'AlreadyExists') return claim;
   using mark = claim.mark;
-  await using temp = await createTempDirectory(
-    map.files,
-    map.dataDirectory,
-    `${id.tenantId}_${id.timelineId}`,
-    map.random,
-  );
-  await writeFileDurably(map.files, join(temp.path, CONTROL_FILE_NAME), encodeControlFile(controlFile));
-  const timeline = await install(map, mark, { path: temp.path, controlFile, flushLsn: controlFile.commitLsn });
+  const timeline = await explainDiskFailures('the timeline cannot be created', async () => {
+    await using temp = await map.createTempDirectory(id);
+    await writeFileDurably(map.files, join(temp.path, CONTROL_FILE_NAME), encodeControlFile(controlFile));
+    return await install(map, mark, { path: temp.path, controlFile, flushLsn: controlFile.commitLsn });
+  });
   return { kind: 'Created', timeline };
 }
 

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import { Failure } from '../base/failure.ts';
-import { createTempDirectory } from '../disk/temp-directory.ts';
+import { explainDiskFailures } from '../disk/disk-failure.ts';
+import { moveDirectory } from '../disk/durable.ts';
 import { parseTimelineId, type TenantId, type TenantTimelineId, type TimelineId } from '../domain/ids.ts';
 import { type Generation, isMember, type Membership } from '../domain/membership.ts';
 import type { TimelineMap } from './timeline-map.ts';
@@ -25,16 +26,22 @@ export async function deleteTenant(
   tenantId: TenantId,
   signal: AbortSignal,
 ): Promise<Map<TimelineId, DeleteOutcome>> {
-  await map.tombstones.addTenant(tenantId, signal);
-  const directory = join(map.dataDirectory, tenantId);
   const outcomes = new Map<TimelineId, DeleteOutcome>();
-  if ((await map.files.status(directory))?.kind !== 'Directory') return outcomes;
-  for (const { name } of await map.files.list(directory)) {
-    const timelineId = parseTimelineId(name);
-    if (timelineId === undefined) continue;
+  for (const timelineId of await buryTenant(map, tenantId, signal)) {
     outcomes.set(timelineId, await remove(map, { tenantId, timelineId }, undefined, signal));
   }
   return outcomes;
+}
+
+/** Leaves the tenant's tombstone and tells which of its timelines are on disk. */
+function buryTenant(map: TimelineMap, tenantId: TenantId, signal: AbortSignal): Promise<TimelineId[]> {
+  return explainDiskFailures('the tenant cannot be deleted', async () => {
+    await map.tombstones.addTenant(tenantId, signal);
+    const directory = join(map.dataDirectory, tenantId);
+    if ((await map.files.status(directory))?.kind !== 'Directory') return [];
+    const names = (await map.files.list(directory)).map(({ name }) => parseTimelineId(name));
+    return names.filter((timelineId) => timelineId !== undefined);
+  });
 }
 
 /**
@@ -70,7 +77,17 @@ export function requireMembership(map: TimelineMap, membership: Membership): voi
   throw membershipForbidden(`refused to switch into ${wanted}, node ${map.safekeeperId} is not a member of it`);
 }
 
-async function remove(
+/** Throws a Failure `CreationInProgress`, `DeletionInProgress`, `TooManyTombstones`, `DiskFull` or `DiskFailed`. */
+function remove(
+  map: TimelineMap,
+  id: TenantTimelineId,
+  generation: Generation | undefined,
+  signal: AbortSignal,
+): Promise<DeleteOutcome> {
+  return explainDiskFailures('the timeline cannot be deleted', () => removeNow(map, id, generation, signal));
+}
+
+async function removeNow(
   map: TimelineMap,
   id: TenantTimelineId,
   generation: Generation | undefined,
@@ -83,12 +100,9 @@ async function remove(
   using _lock = await mark.timeline?.lock(signal);
   mark.unpublish();
   const directory = map.directoryOf(id);
-  const { files, dataDirectory, random } = map;
-  if ((await files.status(directory)) === undefined) return { dirExisted: false };
-  await using temp = await createTempDirectory(files, dataDirectory, `${id.tenantId}_${id.timelineId}`, random);
-  await files.rename(directory, join(temp.path, id.timelineId));
-  await files.syncDirectory(dirname(directory));
-  await files.syncDirectory(dirname(directory));
+  if ((await map.files.status(directory)) === undefined) return { dirExisted: false };
+  await using temp = await map.createTempDirectory(id);
+  await moveDirectory(map.files, directory, join(temp.path, id.timelineId), dirname(directory));
   return { dirExisted: true };
 }
 

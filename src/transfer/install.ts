@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { ensureDirectory, renameOntoNothing } from '../disk/durable.ts';
+import { ensureDirectory, moveDirectory } from '../disk/durable.ts';
 import type { ControlFile } from '../safekeeper/control-file.ts';
 import type { Lsn } from '../domain/lsn.ts';
 import { Timeline } from './timeline.ts';
@@ -20,8 +20,9 @@ export interface ReadyDirectory {
 export async function install(map: TimelineMap, mark: CreationMark, ready: ReadyDirectory): Promise<Timeline> {
   const directory = map.directoryOf(mark.id);
   if ((await map.files.status(directory)) !== undefined) throw timelineNotLoaded(mark.id);
-  await ensureDirectory(map.files, dirname(directory));
-  await renameOntoNothing(map.files, ready.path, directory);
+  const parent = dirname(directory);
+  await ensureDirectory(map.files, parent);
+  await moveDirectory(map.files, ready.path, directory, parent);
   const timeline = new Timeline({
     files: map.files,
     directory,

@@ -29,6 +29,17 @@ export interface LoadedTimelines {
 }
 
 /**
+ * Makes durable which timelines there are. The names that a process which was killed changed last are seen already, but
+ * may not be on the disk yet: what is built on them (an answer that a timeline exists, the removal of a deleted one's
+ * files) must not outlive them. Throws a Failure `DataDirectoryMissing`.
+ */
+export async function syncNames(files: FileSystem, dataDirectory: string): Promise<void> {
+  const tenants = await listTenantDirectories(files, dataDirectory);
+  await files.syncDirectory(dataDirectory);
+  for (const tenant of tenants) await files.syncDirectory(join(dataDirectory, tenant));
+}
+
+/**
  * Loads `<data>/<tenant>/<timeline>`; entries whose names are not ids, and files where a directory should be, are ignored
  * as safekeepers do. Throws a Failure `DataDirectoryMissing` when there is no such directory.
  */
@@ -63,6 +74,8 @@ async function loadTimeline(
   signal: AbortSignal,
 ): Promise<Timeline> {
   const directory = join(dataDirectory, id.tenantId, id.timelineId);
+  // A rename of the control file, for the reason that syncNames gives.
+  await files.syncDirectory(directory);
   const controlFile = await readControlFile(files, directory);
   if (controlFile.tenantId !== id.tenantId || controlFile.timelineId !== id.timelineId) {
     const other = formatTenantTimelineId(controlFile);
@@ -80,14 +93,18 @@ async function readControlFile(files: FileSystem, directory: string): Promise<Co
   return decodeControlFile(bytes);
 }
 
-async function listTimelineDirectories(files: FileSystem, dataDirectory: string): Promise<TenantTimelineId[]> {
+async function listTenantDirectories(files: FileSystem, dataDirectory: string): Promise<string[]> {
   if ((await files.status(dataDirectory))?.kind !== 'Directory') {
     throw new Failure('DataDirectoryMissing', `the data directory ${dataDirectory} does not exist`, {
       retry: 'after-change',
     });
   }
+  return await listIdDirectories(files, dataDirectory);
+}
+
+async function listTimelineDirectories(files: FileSystem, dataDirectory: string): Promise<TenantTimelineId[]> {
   const ids: TenantTimelineId[] = [];
-  for (const tenant of await listIdDirectories(files, dataDirectory)) {
+  for (const tenant of await listTenantDirectories(files, dataDirectory)) {
     for (const timeline of await listIdDirectories(files, join(dataDirectory, tenant))) {
       const tenantId = parseTenantId(tenant);
       const timelineId = parseTimelineId(timeline);

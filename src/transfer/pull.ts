@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { describeError, errorCode, Failure } from '../base/failure.ts';
+import { Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
-import { createTempDirectory } from '../disk/temp-directory.ts';
+import { explainDiskFailures } from '../disk/disk-failure.ts';
 import { writeFileDurably } from '../disk/durable.ts';
 import type { TenantTimelineId } from '../domain/ids.ts';
 import { isMember, type Membership } from '../domain/membership.ts';
@@ -55,6 +55,22 @@ export async function handlePullRequest(
   options: PullOptions,
   signal: AbortSignal,
 ): Promise<PullOutcome> {
+  try {
+    return await explainDiskFailures('the timeline cannot be written', () =>
+      pullUnlessThere(map, request, options, signal),
+    );
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error instanceof Failure && error.reason === 'CreationInProgress' ? creationConflict() : error;
+  }
+}
+
+async function pullUnlessThere(
+  map: TimelineMap,
+  request: PullRequest,
+  options: PullOptions,
+  signal: AbortSignal,
+): Promise<PullOutcome> {
   const id = { tenantId: request.tenantId, timelineId: request.timelineId };
   const rule = { generation: request.membership?.generation, ignore: request.ignoreTombstone };
   requireMember(map, request.membership);
@@ -79,12 +95,7 @@ export async function handlePullRequest(
     termFloor: termFloor(statuses),
     membership: request.membership,
   };
-  try {
-    return await pull(map, donor, promise, rule, options, signal);
-  } catch (error) {
-    signal.throwIfAborted();
-    throw asPullFailure(error);
-  }
+  return await pull(map, donor, promise, rule, options, signal);
 }
 
 /** Steps of one pull: temp directory, stream, validate, complete the directory, install. */
@@ -100,7 +111,7 @@ async function pull(
   const { files } = map;
   using transfer = options.transfers.begin('Pull', id, donor.host);
   transfer.meter.expect(expectedBytes(donor.status));
-  await using temp = await createTempDirectory(files, map.dataDirectory, `${id.tenantId}_${id.timelineId}`, map.random);
+  await using temp = await map.createTempDirectory(id);
   const stream = await donor.client.snapshot(id, map.safekeeperId, signal);
   const { meter } = transfer;
   const received = await receive(
@@ -169,14 +180,6 @@ async function gatherStatuses(
   return waitForEveryPeerMs === undefined
     ? await askHosts(id, request.httpHosts, connect, map.log, signal)
     : await awaitEveryHost(id, request.httpHosts, connect, waitForEveryPeerMs, map.clock, signal);
-}
-
-function asPullFailure(error: unknown): unknown {
-  if (error instanceof Failure) return error.reason === 'CreationInProgress' ? creationConflict() : error;
-  const code = errorCode(error);
-  if (code === undefined) return error;
-  const reason = code === 'ENOSPC' || code === 'EDQUOT' ? 'DiskFull' : 'DiskFailed';
-  return new Failure(reason, `the timeline cannot be written: ${describeError(error)}`, { cause: error });
 }
 
 /** Without the control file, whose few hundred bytes are only known when it comes. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Failure } from '../base/failure.ts';
+import { explainDiskFailures } from '../disk/disk-failure.ts';
 import { readSmallFile, writeFileDurably } from '../disk/durable.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import { parseSafekeeperId, type SafekeeperId } from '../domain/ids.ts';
@@ -11,7 +12,7 @@ const ID_BYTES_MAX = 32;
 /**
  * Who the safekeeper of this data directory is: what `safekeeper.id` says (decimal digits, nothing else), which must agree
  * with `configured` when both are given; a `configured` id is written when there is no file. Throws a Failure
- * `SafekeeperIdMissing`, `SafekeeperIdInvalid` or `SafekeeperIdConflict`.
+ * `SafekeeperIdMissing`, `SafekeeperIdInvalid`, `SafekeeperIdConflict`, `DiskFull` or `DiskFailed`.
  */
 export async function readSafekeeperId(
   files: FileSystem,
@@ -19,14 +20,18 @@ export async function readSafekeeperId(
   configured: SafekeeperId | undefined,
 ): Promise<SafekeeperId> {
   const path = join(dataDirectory, SAFEKEEPER_ID_FILE);
-  const content = await readSmallFile(files, path, ID_BYTES_MAX);
+  const content = await explainDiskFailures('the safekeeper id cannot be read', () =>
+    readSmallFile(files, path, ID_BYTES_MAX),
+  );
   if (content === undefined) {
     if (configured === undefined) {
       throw new Failure('SafekeeperIdMissing', `${path} does not exist: give the safekeeper's id with --id`, {
         retry: 'never',
       });
     }
-    await writeFileDurably(files, path, Buffer.from(configured.toString()));
+    await explainDiskFailures('the safekeeper id cannot be written', () =>
+      writeFileDurably(files, path, Buffer.from(configured.toString())),
+    );
     return configured;
   }
   const stored = parseSafekeeperId(Buffer.from(content).toString('latin1'));

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
+import { describeError } from '../base/failure.ts';
 import type { Logger } from '../base/log.ts';
+import { explainDiskFailures } from '../disk/disk-failure.ts';
 import type { FileSystem } from '../disk/file-system.ts';
-import { sweepTempDirectories } from '../disk/temp-directory.ts';
+import { createTempDirectory, sweepTempDirectories, type TempDirectory } from '../disk/temp-directory.ts';
 import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../domain/ids.ts';
 import type { Generation } from '../domain/membership.ts';
-import { loadTimelines, type UnloadedTimeline } from './load-timelines.ts';
+import { loadTimelines, syncNames, type UnloadedTimeline } from './load-timelines.ts';
 import type { Timeline } from './timeline.ts';
 import { Tombstones } from './tombstones.ts';
 import {
@@ -68,8 +70,8 @@ export class TimelineMap {
   readonly dataDirectory: string;
   readonly safekeeperId: SafekeeperId;
   readonly clock: Clock;
-  readonly random: () => string;
   readonly log: Logger;
+  private readonly random: () => string;
   readonly tombstones: Tombstones;
   /** What was on disk at start and could not be loaded. Nothing overwrites it as long as it is there. */
   readonly unloaded: readonly UnloadedTimeline[];
@@ -95,15 +97,19 @@ export class TimelineMap {
 
   /**
    * Sweeps temp directories and loads every timeline of the data directory. One that cannot be loaded is logged and
-   * remembered; only a data directory that cannot be read at all throws.
+   * remembered; only a data directory that cannot be read at all throws a Failure: `DataDirectoryMissing`,
+   * `TombstonesUnreadable`, `DiskFull` or `DiskFailed`.
    */
   static async open(options: TimelineMapOptions, signal: AbortSignal): Promise<TimelineMap> {
     const { files, dataDirectory, clock, log } = options;
-    const swept = await sweepTempDirectories(files, dataDirectory);
-    if (swept > 0) log.info({ directories: swept }, 'removed what interrupted pulls left behind');
-    const tombstones = await Tombstones.open(files, dataDirectory, clock);
-    const { loaded, unloaded } = await loadTimelines(files, dataDirectory, log, signal);
-    return new TimelineMap(options, tombstones, loaded, unloaded);
+    return await explainDiskFailures('the data directory cannot be loaded', async () => {
+      await syncNames(files, dataDirectory);
+      const swept = await sweepTempDirectories(files, dataDirectory);
+      if (swept > 0) log.info({ directories: swept }, 'removed what interrupted pulls left behind');
+      const tombstones = await Tombstones.open(files, dataDirectory, clock);
+      const { loaded, unloaded } = await loadTimelines(files, dataDirectory, log, signal);
+      return new TimelineMap(options, tombstones, loaded, unloaded);
+    });
   }
 
   /** The loaded timelines, without those being created. */
@@ -137,6 +143,14 @@ export class TimelineMap {
   /** The live directory of a timeline, whether it exists or not. */
   directoryOf(id: TenantTimelineId): string {
     return join(this.dataDirectory, id.tenantId, id.timelineId);
+  }
+
+  /** A directory for files of one timeline, gone when disposed; see {@link createTempDirectory}. */
+  createTempDirectory({ tenantId, timelineId }: TenantTimelineId): Promise<TempDirectory> {
+    const name = `${tenantId}_${timelineId}_${this.random()}`;
+    return createTempDirectory(this.files, this.dataDirectory, name, (path, error) =>
+      this.log.error({ path, problem: describeError(error) }, 'a temp directory stays until the next start'),
+    );
   }
 
   /** Throws a Failure `TimelineDeleted`, `CreationInProgress` or `DeletionInProgress`. */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Semaphore } from '../base/concurrency.ts';
 import { Failure } from '../base/failure.ts';
+import { explainDiskFailures } from '../disk/disk-failure.ts';
 import { writeFileDurably } from '../disk/durable.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import type { TenantTimelineId } from '../domain/ids.ts';
@@ -25,7 +26,8 @@ export interface TimelineOptions {
 
 /**
  * One loaded timeline. Nothing here accepts WAL, so the state in memory is the state on disk: a change is visible only
- * once its control file is durable. Changes are serialized by the timeline's lock.
+ * once its control file is durable; until then a change throws a Failure `DiskFull` or `DiskFailed`. Changes are serialized
+ * by the timeline's lock.
  */
 export class Timeline {
   readonly id: TenantTimelineId;
@@ -129,7 +131,10 @@ export class Timeline {
   /** Only under the lock: two writers would share one partial file. */
   private async persist(next: ControlFile): Promise<void> {
     this.cancellation.signal.throwIfAborted();
-    await writeFileDurably(this.files, join(this.directory, CONTROL_FILE_NAME), encodeControlFile(next));
+    const path = join(this.directory, CONTROL_FILE_NAME);
+    await explainDiskFailures('the control file cannot be written', () =>
+      writeFileDurably(this.files, path, encodeControlFile(next)),
+    );
     this.state = next;
   }
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { Semaphore } from '../base/concurrency.ts';
 import { Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
+import { explainDiskFailures } from '../disk/disk-failure.ts';
 import { readSmallFile, writeFileDurably } from '../disk/durable.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import { formatTenantTimelineId, parseTenantId, parseTimelineId } from '../domain/ids.ts';
@@ -67,10 +68,14 @@ export class Tombstones {
     const entries = parseLines(text, path).filter((entry) => !isExpired(entry, clock));
     const compacted = entries.map(formatLine).join('');
     if (compacted !== text) await writeFileDurably(files, path, Buffer.from(compacted));
+    else if (text !== '') await syncFile(files, path);
     return new Tombstones(files, path, clock, entries, compacted.length, sizeBytesMax);
   }
 
-  /** Resolves once the tombstone is durable. `generation` is that of an exclusion. */
+  /**
+   * Resolves once the tombstone is durable. `generation` is that of an exclusion. Failures: `TooManyTombstones`, `DiskFull`,
+   * `DiskFailed`.
+   */
   async add(id: TenantTimelineId, generation: Generation | undefined, signal: AbortSignal): Promise<void> {
     await this.append({ ...id, generation, deletedAtMs: this.clock.wallTimeMs() }, signal);
   }
@@ -103,6 +108,11 @@ export class Tombstones {
   private async append(entry: Tombstone, signal: AbortSignal): Promise<void> {
     using _lock = await this.mutex.acquire(signal);
     const line = Buffer.from(formatLine(entry));
+    await explainDiskFailures('the tombstone cannot be written', () => this.write(line));
+    this.remember(entry);
+  }
+
+  private async write(line: Buffer): Promise<void> {
     if (this.sizeBytes + line.length > this.sizeBytesMax) await this.compact(line.length);
     await using file = await this.files.open(this.path, 'Update');
     // A failed append may have left bytes behind.
@@ -111,7 +121,6 @@ export class Tombstones {
     await file.sync();
     if (this.sizeBytes === 0) await this.files.syncDirectory(join(this.path, '..'));
     this.sizeBytes += line.length;
-    this.remember(entry);
   }
 
   /** Makes room for `neededBytes` by dropping what has expired or was repeated. */
@@ -121,6 +130,8 @@ export class Tombstones {
     if (compacted.length + neededBytes > this.sizeBytesMax) {
       throw new Failure('TooManyTombstones', `${this.path} is full: too many timelines were deleted within 24 hours`);
     }
+    // When this fails it may have been replaced all the same: the next append has to compact again.
+    this.sizeBytes = this.sizeBytesMax;
     await writeFileDurably(this.files, this.path, compacted);
     this.sizeBytes = compacted.length;
   }
@@ -145,10 +156,23 @@ function formatLine(entry: Tombstone): string {
   return `${entry.deletedAtMs} ${entry.tenantId} ${entry.timelineId ?? '-'} ${entry.generation ?? '-'}\n`;
 }
 
-function parseLines(text: string, path: string): Tombstone[] {
-  // What follows the last line feed is an append that a crash cut off; nobody was told that it succeeded.
+/** A process that was killed may have written a line that is in memory only; from here on it counts. */
+async function syncFile(files: FileSystem, path: string): Promise<void> {
+  await using file = await files.open(path, 'Update');
+  await file.sync();
+}
+
+/** Without an append that a crash cut off; nobody was told that it succeeded. */
+function wholeLines(text: string): string[] {
+  // What follows the last line feed is not whole.
   const lines = text.split('\n').slice(0, -1);
-  return lines.map((line, index) => {
+  // The file had grown, but a page of it had not been written.
+  if (lines.at(-1)?.includes('\0')) lines.pop();
+  return lines;
+}
+
+function parseLines(text: string, path: string): Tombstone[] {
+  return wholeLines(text).map((line, index) => {
     const [, deletedAt, tenant, timeline, ofGeneration] = LINE.exec(line) ?? [];
     const tenantId = parseTenantId(tenant ?? '');
     if (tenantId === undefined) {

@@ -2,10 +2,11 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { ensureDirectory, readSmallFile, renameOntoNothing, writeFileDurably } from '../../src/disk/durable.ts';
+import { ensureDirectory, moveDirectory, readSmallFile, writeFileDurably } from '../../src/disk/durable.ts';
 import type { FileSystem } from '../../src/disk/file-system.ts';
 import { nodeFileSystem } from '../../src/disk/node-file-system.ts';
 import { createTempDirectory, sweepTempDirectories } from '../../src/disk/temp-directory.ts';
+import { faultyFileSystem, systemError } from '../transfer/faulty-file-system.ts';
 
 async function temporary(): Promise<AsyncDisposable & { path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'durable-'));
@@ -70,16 +71,31 @@ describe('writeFileDurably', () => {
   });
 });
 
-describe('renameOntoNothing', () => {
+describe('moveDirectory', () => {
   test('moves a directory and syncs the one that names it', async () => {
     await using root = await temporary();
     const calls: string[] = [];
     await mkdir(join(root.path, 'tmp'));
     await mkdir(join(root.path, 'live'));
     await mkdir(join(root.path, 'tmp', 'a'));
-    await renameOntoNothing(recording(calls, root.path), join(root.path, 'tmp', 'a'), join(root.path, 'live', 'b'));
+    const live = join(root.path, 'live');
+    await moveDirectory(recording(calls, root.path), join(root.path, 'tmp', 'a'), join(live, 'b'), live);
     expect(await readdir(join(root.path, 'live'))).toEqual(['b']);
     expect(calls).toEqual(['rename /tmp/a /live/b', 'syncdir /live']);
+  });
+
+  test('is undone when it cannot be made durable', async () => {
+    await using root = await temporary();
+    const [from, to] = [join(root.path, 'from'), join(root.path, 'to')];
+    await mkdir(from);
+    let failures = 1;
+    const files = faultyFileSystem((operation) => {
+      if (operation === 'syncDirectory' && failures-- > 0) throw systemError('EIO');
+    });
+    await expect(moveDirectory(files, from, to, root.path)).rejects.toMatchObject({ code: 'EIO' });
+    expect(await readdir(root.path)).toEqual(['from']);
+    await moveDirectory(files, from, to, root.path);
+    expect(await readdir(root.path)).toEqual(['to']);
   });
 
   test.each<[string, (path: string) => Promise<unknown>]>([
@@ -90,7 +106,7 @@ describe('renameOntoNothing', () => {
     const [from, to] = [join(root.path, 'from'), join(root.path, 'to')];
     await mkdir(from);
     await put(to);
-    await expect(renameOntoNothing(nodeFileSystem, from, to)).rejects.toMatchObject({ reason: 'PathExists' });
+    await expect(moveDirectory(nodeFileSystem, from, to, root.path)).rejects.toMatchObject({ reason: 'PathExists' });
     expect(await readdir(root.path)).toEqual(['from', 'to']);
   });
 });
@@ -115,10 +131,24 @@ test('readSmallFile reads a file whole, knows that there is none, and refuses a 
 });
 
 describe('temp directories', () => {
+  test('that cannot be removed are reported, not thrown', async () => {
+    await using root = await temporary();
+    const leftovers: string[] = [];
+    const files = faultyFileSystem((operation) => {
+      if (operation === 'remove') throw systemError('EIO');
+    });
+    {
+      await using _temp = await createTempDirectory(files, root.path, 'T_L_1', (path, error) =>
+        leftovers.push(`${path}: ${String(error)}`),
+      );
+    }
+    expect(leftovers).toEqual([`${join(root.path, 'tmp', 'T_L_1_temptli')}: Error: EIO: injected`]);
+  });
+
   test('are named like those of safekeepers and removed with their content', async () => {
     await using root = await temporary();
     {
-      await using temp = await createTempDirectory(nodeFileSystem, root.path, 'T_L', () => '123');
+      await using temp = await createTempDirectory(nodeFileSystem, root.path, 'T_L_123', expect.unreachable);
       expect(temp.path).toBe(join(root.path, 'tmp', 'T_L_123_temptli'));
       await writeFile(join(temp.path, 'file'), 'x');
     }

@@ -6,24 +6,24 @@ export type Operation = keyof FileSystem | keyof Omit<OpenFile, typeof Symbol.as
 /** Asked before each call; throwing makes the call fail before it does anything. */
 export type Fault = (operation: Operation, path: string) => void;
 
-export function systemError(code: string): Error {
-  return Object.assign(new Error(`${code}: injected`), { code });
+export function systemError(code: string, what = 'injected'): Error {
+  return Object.assign(new Error(`${code}: ${what}`), { code });
 }
 
-/** The machine's file system with calls that fail on demand. */
-export function faultyFileSystem(fault: Fault): FileSystem {
+/** A file system, the machine's own unless another is given, with calls that fail on demand. */
+export function faultyFileSystem(fault: Fault, base: FileSystem = nodeFileSystem): FileSystem {
   const on = async <Output>(operation: Operation, path: string, run: () => Promise<Output>): Promise<Output> => {
     fault(operation, path);
     return await run();
   };
   return {
-    open: (path, mode) => on('open', path, async () => faultyFile(await nodeFileSystem.open(path, mode), path, fault)),
-    status: (path) => on('status', path, () => nodeFileSystem.status(path)),
-    list: (path) => on('list', path, () => nodeFileSystem.list(path)),
-    makeDirectory: (path) => on('makeDirectory', path, () => nodeFileSystem.makeDirectory(path)),
-    rename: (from, to) => on('rename', to, () => nodeFileSystem.rename(from, to)),
-    remove: (path) => on('remove', path, () => nodeFileSystem.remove(path)),
-    syncDirectory: (path) => on('syncDirectory', path, () => nodeFileSystem.syncDirectory(path)),
+    open: (path, mode) => on('open', path, async () => faultyFile(await base.open(path, mode), path, fault)),
+    status: (path) => on('status', path, () => base.status(path)),
+    list: (path) => on('list', path, () => base.list(path)),
+    makeDirectory: (path) => on('makeDirectory', path, () => base.makeDirectory(path)),
+    rename: (from, to) => on('rename', to, () => base.rename(from, to)),
+    remove: (path) => on('remove', path, () => base.remove(path)),
+    syncDirectory: (path) => on('syncDirectory', path, () => base.syncDirectory(path)),
   };
 }
 
@@ -38,7 +38,7 @@ function faultyFile(file: OpenFile, path: string, fault: Fault): OpenFile {
     datasync: () => on('datasync', () => file.datasync()),
     sync: () => on('sync', () => file.sync()),
     truncate: (sizeBytes) => on('truncate', () => file.truncate(sizeBytes)),
-    status: () => file.status(),
+    status: () => on('status', () => file.status()),
     [Symbol.asyncDispose]: () => on('close', async () => await file[Symbol.asyncDispose]()),
   };
 }

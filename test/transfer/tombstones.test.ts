@@ -44,7 +44,7 @@ test('a record that could not be synced is not counted, and leaves nothing in th
   });
   const clock = new FakeClock();
   const tombstones = await Tombstones.open(files, data.path, clock);
-  await expect(tombstones.add(id('a'), undefined, never)).rejects.toMatchObject({ code: 'EIO' });
+  await expect(tombstones.add(id('a'), undefined, never)).rejects.toMatchObject({ reason: 'DiskFailed' });
   expect(tombstones.blocks(id('a'), undefined)).toBe(false);
   failing = false;
   await tombstones.add(id('b'), undefined, never);
