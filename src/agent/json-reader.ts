@@ -9,6 +9,10 @@ const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const INTEGER = /^-?[0-9]+$/;
 const DEPTH_MAX = 128;
+/** More than an unsigned 64-bit number can have; making a bigint of millions of digits takes seconds. */
+const DIGITS_MAX = 40;
+/** How much of a refused value is repeated. */
+const SHOWN_CHARACTERS_MAX = 200;
 
 /**
  * Reads a JSON request body value by value, so that the first thing wrong is refused at its place: the message has the
@@ -20,6 +24,9 @@ export class JsonReader {
   private offset = 0;
   private depth = 0;
   private readonly path: string[] = [];
+  /** Of this reader, because they have a position. */
+  private readonly numberPattern = new RegExp(NUMBER);
+  private readonly stringPattern = new RegExp(STRING);
 
   constructor(text: string) {
     this.text = text;
@@ -35,10 +42,11 @@ export class JsonReader {
     const first = this.peek();
     if (first !== '-' && !isDigit(first)) return this.refuseType(expected);
     const digits = this.readNumber();
-    if (!INTEGER.test(digits)) return this.refuseNumber(`invalid type: floating point \`${digits}\``, expected);
-    const value = BigInt(digits);
+    const shown = shorten(digits);
+    if (!INTEGER.test(digits)) return this.refuseNumber(`invalid type: floating point \`${shown}\``, expected);
+    const value = digits.length > DIGITS_MAX ? -1n : BigInt(digits);
     if (value < 0n || value >= 1n << BigInt(bits))
-      return this.refuseNumber(`invalid value: integer \`${digits}\``, expected);
+      return this.refuseNumber(`invalid value: integer \`${shown}\``, expected);
     return value;
   }
 
@@ -129,19 +137,18 @@ export class JsonReader {
   }
 
   private readString(): string {
-    const token = this.match(STRING);
+    const token = this.match(this.stringPattern);
     if (token === undefined) return this.refuse('invalid string', this.offset + 1);
     return JSON.parse(token) as string;
   }
 
   private readNumber(): string {
-    return this.match(NUMBER) ?? this.refuse('invalid number', this.offset + 1);
+    return this.match(this.numberPattern) ?? this.refuse('invalid number', this.offset + 1);
   }
 
   private match(pattern: RegExp): string | undefined {
-    const sticky = new RegExp(pattern);
-    sticky.lastIndex = this.offset;
-    const token = sticky.exec(this.text)?.[0];
+    pattern.lastIndex = this.offset;
+    const token = pattern.exec(this.text)?.[0];
     if (token !== undefined) this.offset += token.length;
     return token;
   }
@@ -154,13 +161,13 @@ export class JsonReader {
     if (first === '{') return this.refuse(`invalid type: map${because}`, this.offset + 1);
     if (first === '[') return this.refuse(`invalid type: sequence${because}`, this.offset + 1);
     if (first === '"') {
-      const text = JSON.stringify(this.readString());
+      const text = JSON.stringify(shorten(this.readString()));
       return this.refuse(`invalid type: string ${text}${because}`, this.offset);
     }
     if (first === '-' || isDigit(first)) {
       const digits = this.readNumber();
       const type = INTEGER.test(digits) ? 'integer' : 'floating point';
-      return this.refuseNumber(`invalid type: ${type} \`${digits}\``, expected);
+      return this.refuseNumber(`invalid type: ${type} \`${shorten(digits)}\``, expected);
     }
     if (this.take('null')) return this.refuse(`invalid type: null${because}`, this.offset);
     for (const word of ['true', 'false'])
@@ -189,6 +196,10 @@ export class JsonReader {
       { retry: 'never' },
     );
   }
+}
+
+function shorten(text: string): string {
+  return text.length > SHOWN_CHARACTERS_MAX ? `${text.slice(0, SHOWN_CHARACTERS_MAX)}…` : text;
 }
 
 function isDigit(character: string): boolean {

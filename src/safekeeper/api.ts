@@ -7,6 +7,7 @@ import type { Term, TermHistory } from '../domain/term.ts';
 import type { ServerInfo } from './control-file.ts';
 import {
   countField,
+  listField,
   lsnField,
   membershipField,
   parseAnswer,
@@ -109,9 +110,9 @@ const timelineStatusSchema = z
     backup_lsn: lsnField,
     peer_horizon_lsn: lsnField,
     remote_consistent_lsn: lsnField,
-    peers: z.array(peerSchema).default([]),
+    peers: listField(peerSchema).default([]),
     walsenders: z.array(z.unknown()).default([]),
-    walreceivers: z.array(walReceiverSchema).default([]),
+    walreceivers: listField(walReceiverSchema).default([]),
   })
   .transform(
     (status): TimelineStatus => ({
@@ -162,8 +163,8 @@ export function parseTimelineList(text: string): TenantTimelineId[] {
   }
   if (!Array.isArray(list)) throw problem('must be a list');
   return list.map((item: { tenant_id?: unknown; timeline_id?: unknown } | null, index) => {
-    const tenantId = parseTenantId(String(item?.tenant_id));
-    const timelineId = parseTimelineId(String(item?.timeline_id));
+    const tenantId = typeof item?.tenant_id === 'string' ? parseTenantId(item.tenant_id) : undefined;
+    const timelineId = typeof item?.timeline_id === 'string' ? parseTimelineId(item.timeline_id) : undefined;
     if (tenantId === undefined || timelineId === undefined)
       throw problem(`${index}: must have tenant_id and timeline_id of 32 hex digits`);
     return { tenantId, timelineId };

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { TenantTimelineId } from '../domain/ids.ts';
 import type { SnapshotPositions } from './wal-segment.ts';
-import { lsnField, parseAnswer, serverInfoField, tenantIdField, timelineIdField } from './wire.ts';
+import { listField, lsnField, parseAnswer, serverInfoField, tenantIdField, timelineIdField } from './wire.ts';
 
 /** What `GET /v1/debug_dump` alone shows of one timeline: whether it is offloaded, and the files on disk. */
 export interface DiskDump {
@@ -19,7 +19,7 @@ export function diskDumpQuery({ tenantId, timelineId }: TenantTimelineId): strin
 }
 
 const dumpSchema = z.object({
-  timelines: z.array(
+  timelines: listField(
     z.object({
       tenant_id: tenantIdField,
       timeline_id: timelineIdField,
@@ -31,7 +31,7 @@ const dumpSchema = z.object({
       }),
       memory: z.object({ flush_lsn: lsnField }),
       /** Null when the directory could not be read. */
-      disk_content: z.object({ files: z.array(z.object({ name: z.string() })) }).nullable(),
+      disk_content: z.object({ files: listField(z.object({ name: z.string() })) }).nullable(),
     }),
   ),
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { TenantTimelineId } from '../domain/ids.ts';
-import { countField, parseAnswer, tenantIdField, timelineIdField } from './wire.ts';
+import { countField, listField, parseAnswer, tenantIdField, timelineIdField } from './wire.ts';
 
 /** One copy that is under way at an agent, and the bytes that have passed so far. */
 export interface RunningTransfer extends TenantTimelineId {
@@ -9,7 +9,7 @@ export interface RunningTransfer extends TenantTimelineId {
 }
 
 const transfersSchema = z.object({
-  running: z.array(
+  running: listField(
     z
       .object({
         kind: z.enum(['Pull', 'Snapshot']),

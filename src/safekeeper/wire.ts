@@ -53,6 +53,31 @@ export const countField = wire('a non-negative integer below 2^53', (value) => {
   return count === undefined ? undefined : Number(count);
 });
 
+/**
+ * A list that is read up to its first bad item. zod's own describes every bad item: a body of a few MiB, well within its
+ * bound, would take gigabytes.
+ */
+export function listField<Item extends z.ZodType>(item: Item) {
+  return z.unknown().transform((value, context): Array<z.output<Item>> => {
+    if (!Array.isArray(value)) {
+      context.addIssue(value === undefined ? 'is missing' : 'must be a list');
+      return z.NEVER;
+    }
+    const items: Array<z.output<Item>> = [];
+    for (const [index, element] of value.entries()) {
+      const parsed = item.safeParse(element);
+      if (!parsed.success) {
+        const [issue] = parsed.error.issues;
+        const path = [index, ...(issue?.path ?? [])];
+        context.addIssue({ code: 'custom', path, message: issue?.message ?? 'is not valid' });
+        return z.NEVER;
+      }
+      items.push(parsed.data);
+    }
+    return items;
+  });
+}
+
 const walSegmentSizeField = wire('a power of two from 1 MiB to 1 GiB', (value) =>
   typeof value === 'number' && isWalSegmentSize(value) ? value : undefined,
 );
@@ -65,7 +90,7 @@ export const serverInfoField = z
     walSegmentSize: server.wal_seg_size,
   }));
 
-export const termHistoryField = z.array(z.object({ term: termField, lsn: lsnField }));
+export const termHistoryField = listField(z.object({ term: termField, lsn: lsnField }));
 
 const memberField = z
   .object({ id: safekeeperIdField, host: z.string(), pg_port: u16Field })
@@ -74,8 +99,8 @@ const memberField = z
 export const membershipField = z
   .object({
     generation: u32Field.transform(generation),
-    members: z.array(memberField),
-    new_members: z.array(memberField).nullish(),
+    members: listField(memberField),
+    new_members: listField(memberField).nullish(),
   })
   .transform((mconf) => ({
     generation: mconf.generation,
