@@ -53,6 +53,7 @@ export interface RecordedReplica {
 /** Whether the files that a snapshot must contain are on a safekeeper's disk (rule R13). */
 export type DiskEvidence =
   | { readonly kind: 'Complete' }
+  /** No segment is named when it is not known any more which. */
   | { readonly kind: 'Missing'; readonly segments: readonly string[] }
   /** This API has no way to ask, or the timeline is offloaded or uninitialized. */
   | { readonly kind: 'NotApplicable' };

@@ -67,7 +67,8 @@ function judge(
       if (hollow !== undefined) return { id, state: 'Hollow', status, message: hollow };
       const disk = evidence.disks.get(id);
       if (disk?.kind === 'Missing') {
-        return { id, state: 'Damaged', status, message: `WAL files are missing on its disk: ${list(disk.segments)}` };
+        const which = disk.segments.length === 0 ? '' : `: ${list(disk.segments)}`;
+        return { id, state: 'Damaged', status, message: `WAL files are missing on its disk${which}` };
       }
       return { id, state: 'Present', status, message: '' };
     }

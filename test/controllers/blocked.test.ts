@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { TIMELINE_RESOURCE } from '../../src/api/names.ts';
@@ -112,6 +112,35 @@ test('a member whose WAL files are gone under an intact control file is neither 
   expect(reasonsOf(timeline)).toBe('QuorumLost/-/QuorumLost');
   expect(timeline.status?.proposal).toMatchObject({ donor: 3, recipient: 2, forced: true });
   expect(world.pulls()).toEqual([]);
+});
+
+test('damage is remembered by a restarted operator until somebody has mended it and says so', async () => {
+  await using world = await TestWorld.start(3, place(1));
+  await world.createCluster();
+  const operator = world.startOperator();
+  await world.untilTimelines('Ready', 1, isReady);
+  const segment = readdirSync(directory(world, 1)).find((name) => name.startsWith('0000'))!;
+  const bytes = readFileSync(join(directory(world, 1), segment));
+  rmSync(join(directory(world, 1), segment));
+  await world.wipe(2);
+  await world.untilTimeline('1', 'blocked', (skt) => stateOf(skt, 1) === 'Damaged');
+
+  // Its term moves on, which brings no file back.
+  await world.safekeeper(1).stop();
+  await operator.stop();
+  await world.safekeeper(1).start();
+  const path = `/v1/tenant/${TENANT}/timeline/${timelineId('1')}/term_bump`;
+  await fetch(world.safekeeper(1).proxy.url + path, { method: 'POST', body: '{}' });
+  const asked = world.askedFor(1, /debug_dump/);
+  world.startOperator();
+  await expect.poll(() => world.askedFor(1, /debug_dump/), { timeout: 15_000 }).toBeGreaterThan(asked);
+  await world.pass(40);
+  expect(stateOf(await world.timeline('1'), 1)).toBe('Damaged');
+  expect(world.pulls()).toEqual([]);
+
+  writeFileSync(join(directory(world, 1), segment), bytes);
+  await world.annotate('1', { 'safekeeper.dev/reconcile-at': 'mended' });
+  await world.untilTimelines('healed', 1, isReady);
 });
 
 test('without a quorum only a person can go on, with the one annotation for that', async () => {

@@ -6,21 +6,50 @@ import { statusOf } from '../../domain/replica-state.ts';
 import { segmentCount, segmentFileName, segmentsOf, snapshotSegmentRange } from '../../safekeeper/wal-segment.ts';
 import type { SafekeeperHandle } from '../cluster/safekeeper-handle.ts';
 import type { Observer } from './observe.ts';
-import type { Tracking } from './tracking.ts';
+import type { CachedDisk, Tracking } from './tracking.ts';
 
-/** What is known already: disks whose replica has not moved since. Room is asked for anew every time. */
-export function knownEvidence(tracking: Pick<Tracking, 'disks'>, observation: Observation): Evidence {
+/** Reading whole files over and over would cost more than hearing late of a disk that somebody has mended. */
+const DAMAGED_RECHECK_MS = 10 * 60_000;
+
+type Inspector = Observer & { readonly tracking: Pick<Tracking, 'disks'> };
+
+/** What is known already: disks whose replica has not moved since, and damage. Room is asked for anew every time. */
+export function knownEvidence({ tracking, clock }: Inspector, observation: Observation): Evidence {
   const disks = new Map<SafekeeperId, DiskEvidence>();
-  for (const [id, cached] of tracking.disks) {
+  for (const [id, { flushLsn, term, evidence, lookAgainMs }] of tracking.disks) {
     const status = statusOf(observation, id);
-    if (status?.flushLsn === cached.flushLsn && status.term === cached.term) disks.set(id, cached.evidence);
+    const unmoved = status?.flushLsn === flushLsn && status.term === term && clock.monotonicMs() < lookAgainMs;
+    if (unmoved || evidence.kind === 'Missing') disks.set(id, evidence);
   }
   return { disks, rooms: new Map(), ownership: 'NotConfigured' };
 }
 
+/**
+ * Damage that was seen is looked at again now and then, because no plan asks for it while nothing is lost. It is over at
+ * once when the replica is gone: what comes back is another one. A safekeeper that is busy is asked on a later visit.
+ */
+export async function revisitDamage(
+  inspector: Inspector,
+  observation: Observation,
+  signal: AbortSignal,
+): Promise<void> {
+  const { tracking, cluster, clock } = inspector;
+  const revisit = async ([id, { evidence, lookAgainMs }]: [SafekeeperId, CachedDisk]) => {
+    const answer = observation.get(id)?.answer.kind;
+    if (answer === 'NotFound' || answer === 'Deleted') {
+      tracking.disks = new Map([...tracking.disks].filter(([other]) => other !== id));
+      return;
+    }
+    if (evidence.kind !== 'Missing' || answer !== 'Status' || clock.monotonicMs() < lookAgainMs) return;
+    using permit = cluster.safekeepers.get(id)?.dumps.tryAcquire();
+    if (permit !== undefined) await inspectDisk(inspector, id, observation, signal);
+  };
+  await Promise.all([...tracking.disks].map(revisit));
+}
+
 /** Asks what a plan wants to know (rules R13, R16). A safekeeper that cannot be asked gives no evidence, so the plan waits. */
 export async function gatherEvidence(
-  observer: Observer & { readonly tracking: Tracking },
+  observer: Inspector,
   wanted: Extract<Plan, { kind: 'Inspect' }>,
   observation: Observation,
   known: Evidence,
@@ -28,27 +57,41 @@ export async function gatherEvidence(
 ): Promise<Evidence> {
   const disks = new Map(known.disks);
   const rooms = new Map(known.rooms);
-  const inspectDisk = async (id: SafekeeperId) => {
-    const safekeeper = observer.cluster.safekeepers.get(id);
-    const status = statusOf(observation, id);
-    if (safekeeper === undefined || status === undefined) return;
-    const evidence = await unlessUnanswered(readDisk(observer, safekeeper, signal), signal);
-    if (evidence === undefined) return;
-    disks.set(id, evidence);
-    observer.tracking.disks.set(id, { flushLsn: status.flushLsn, term: status.term, evidence });
+  const readDiskOf = async (id: SafekeeperId) => {
+    using _permit = await observer.cluster.safekeepers.get(id)?.dumps.acquire(signal);
+    const evidence = await inspectDisk(observer, id, observation, signal);
+    if (evidence !== undefined) disks.set(id, evidence);
   };
   const measureRoom = async () => {
     const recipient = observer.cluster.safekeepers.get(wanted.room);
     const room = recipient && (await unlessUnanswered(readRoom(recipient, signal), signal));
     if (room !== undefined) rooms.set(wanted.room, room);
   };
-  await Promise.all([...wanted.disks.map(inspectDisk), measureRoom()]);
+  await Promise.all([...wanted.disks.map(readDiskOf), measureRoom()]);
   return { ...known, disks, rooms };
+}
+
+/** Looks at a disk and remembers what it saw. Undefined without an answer. The caller holds the permit for the dump. */
+async function inspectDisk(
+  inspector: Inspector,
+  id: SafekeeperId,
+  observation: Observation,
+  signal: AbortSignal,
+): Promise<DiskEvidence | undefined> {
+  const { tracking, cluster, clock } = inspector;
+  const safekeeper = cluster.safekeepers.get(id);
+  const status = statusOf(observation, id);
+  if (safekeeper === undefined || status === undefined) return undefined;
+  const evidence = await unlessUnanswered(readDisk(inspector, safekeeper, signal), signal);
+  if (evidence === undefined) return undefined;
+  const { flushLsn, term } = status;
+  const lookAgainMs = evidence.kind === 'Missing' ? clock.monotonicMs() + DAMAGED_RECHECK_MS : Number.POSITIVE_INFINITY;
+  tracking.disks = new Map([...tracking.disks, [id, { flushLsn, term, evidence, lookAgainMs }]]);
+  return evidence;
 }
 
 /** Every segment that a snapshot must contain has to be on the disk, full or partial. */
 async function readDisk(observer: Observer, safekeeper: SafekeeperHandle, signal: AbortSignal): Promise<DiskEvidence> {
-  using _permit = await safekeeper.dumps.acquire(signal);
   const dump = await safekeeper.client.debugDumpDisk(observer.timeline, signal);
   if (dump === undefined || dump.offloaded || dump.positions === undefined) return { kind: 'NotApplicable' };
   const range = snapshotSegmentRange(dump.positions);

@@ -7,7 +7,7 @@ import { type Planned, planRecovery } from '../../domain/recovery-plan.ts';
 import type { ObjectKey } from '../../kube/object.ts';
 import type { Slot } from '../cluster/admission.ts';
 import { pendingDecisions } from './decisions.ts';
-import { gatherEvidence, knownEvidence } from './evidence.ts';
+import { gatherEvidence, knownEvidence, revisitDamage } from './evidence.ts';
 import type { Observer } from './observe.ts';
 import type { TimelineResource } from './resource.ts';
 import { recordedReplicas } from './status.ts';
@@ -58,8 +58,9 @@ export function memberSources({ spec, cluster }: TimelineResource): MemberSource
  * so who restores by itself gets in line first and looks when it is its turn; a proposal is made without a slot.
  */
 export async function decide(sight: Sight, signal: AbortSignal): Promise<Decision> {
-  const { resource, tracking, observation } = sight;
-  let evidence = knownEvidence(tracking, observation);
+  const { resource, observation } = sight;
+  await revisitDamage(sight, observation, signal);
+  let evidence = knownEvidence(sight, observation);
   let planned = planWith(sight, evidence);
   let slot: Slot | undefined;
   const release = () => {

@@ -21,7 +21,7 @@ import { type RecoveryTask, startRecovery } from './recovery-task.ts';
 import { correlation, Reporter, type ReporterOptions, type VisitReport } from './report.ts';
 import { resolveResource, type TimelineResource, timelineIdentity } from './resource.ts';
 import { recordedReplicas, recoveryEntry, recoveryRecord } from './status.ts';
-import { isAbout, newTracking, NOT_LOADED_RETRY_MS, type Tracking } from './tracking.ts';
+import { isAbout, lookAgain, newTracking, NOT_LOADED_RETRY_MS, type Tracking } from './tracking.ts';
 
 export interface TimelineReconcilerOptions extends ReporterOptions {
   readonly timelines: Pick<Store<SafekeeperTimeline, 'identity'>, 'get' | 'byIndex'>;
@@ -108,6 +108,7 @@ export class TimelineReconciler {
     const { object, cluster, spec, status } = resource;
     if (status.lastHandledReconcileAt !== object.metadata.annotations?.[annotations.reconcileAt]) {
       tracking.notLoadedUntilMs.clear();
+      tracking.disks = lookAgain(tracking.disks);
     }
     this.cancelUnwanted(resource, tracking);
     this.takeResult(object, tracking);
@@ -219,6 +220,8 @@ export class TimelineReconciler {
         return;
       case 'Discarded':
       case 'Failed': {
+        // What was seen of the donor's disk may be why.
+        tracking.disks = lookAgain(tracking.disks);
         // A discarded plan waits too: whatever voids it may do so every time, and each fence raises terms.
         const delayMs = retryDelayMs(attempt);
         tracking.failed = {

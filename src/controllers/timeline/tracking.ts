@@ -1,28 +1,42 @@
 import type { HistoryEntry, RecoveryEntry } from '../../api/timeline-status.ts';
 import type { Clock } from '../../base/clock.ts';
 import { parseSafekeeperId, type SafekeeperId } from '../../domain/ids.ts';
-import type { Lsn } from '../../domain/lsn.ts';
+import { INVALID_LSN, type Lsn } from '../../domain/lsn.ts';
 import type { DiskEvidence } from '../../domain/observation.ts';
 import type { FailedAttempts } from '../../domain/plan.ts';
 import { EMPTY_MEMORY, type RecoveryMemory } from '../../domain/recovery-memory.ts';
 import { retryDelayMs } from '../../domain/recovery-policy.ts';
-import type { Term } from '../../domain/term.ts';
+import type { ReplicaStateKind } from '../../domain/replica-state.ts';
+import { INITIAL_TERM, type Term } from '../../domain/term.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import type { SafekeeperHandle } from '../cluster/safekeeper-handle.ts';
 import type { RecoveryTask } from './recovery-task.ts';
 import type { TimelineResource } from './resource.ts';
 
-/** Evidence about a disk holds until the replica's log moves (rule R13). */
+/**
+ * Evidence about a disk holds until the replica's log moves (rule R13). That files are missing holds until somebody has
+ * looked again: WAL that is added does not bring them back.
+ */
 export interface CachedDisk {
   readonly flushLsn: Lsn;
   readonly term: Term;
   readonly evidence: DiskEvidence;
+  /** Monotonic ms: it is looked at again then, even if nothing moves. */
+  readonly lookAgainMs: number;
 }
 
 /** The attempts that failed, and the last of them as the status shows it. */
 export interface FailedRecovery extends FailedAttempts {
   readonly entry: RecoveryEntry;
 }
+
+/** The status does not say which files. */
+const DAMAGED_BEFORE: CachedDisk = {
+  flushLsn: INVALID_LSN,
+  term: INITIAL_TERM,
+  evidence: { kind: 'Missing', segments: [] },
+  lookAgainMs: 0,
+};
 
 /** What the operator remembers of one timeline between visits. Losing it costs a grace period and nothing else. */
 export interface Tracking {
@@ -38,7 +52,7 @@ export interface Tracking {
   ended: readonly HistoryEntry[];
   /** Since when (monotonic ms) a safekeeper has not told what is on its disk, though it was asked. */
   uninspectedSinceMs: number | undefined;
-  readonly disks: Map<SafekeeperId, CachedDisk>;
+  disks: ReadonlyMap<SafekeeperId, CachedDisk>;
   /** Safekeepers that refused a pull because of a directory they could not load, until (monotonic ms) it is tried again. */
   readonly notLoadedUntilMs: Map<SafekeeperId, number>;
 }
@@ -46,9 +60,17 @@ export interface Tracking {
 /** A refused pull has downloaded everything in vain, and only a person changes what is on that disk. */
 export const NOT_LOADED_RETRY_MS = 60 * 60_000;
 
-/** A restarted operator takes up failed attempts and refusals where the status left them. */
+/** All that was seen of the disks is to be seen again before it counts, damage excepted. */
+export function lookAgain(disks: Tracking['disks']): Tracking['disks'] {
+  return new Map([...disks].map(([id, disk]) => [id, { ...disk, lookAgainMs: 0 }]));
+}
+
+/** A restarted operator takes up failed attempts, refusals and damage where the status left them. */
 export function newTracking({ object, cluster, status }: TimelineResource, clock: Clock): Tracking {
-  const corrupt = (status.replicas ?? []).filter(({ state }) => state === 'Corrupt');
+  const inState = (state: ReplicaStateKind) =>
+    (status.replicas ?? []).flatMap((replica) =>
+      replica.state === state ? (parseSafekeeperId(replica.safekeeperId) ?? []) : [],
+    );
   const untilMs = clock.monotonicMs() + NOT_LOADED_RETRY_MS;
   return {
     uid: object.metadata.uid,
@@ -59,13 +81,8 @@ export function newTracking({ object, cluster, status }: TimelineResource, clock
     task: undefined,
     ended: [],
     uninspectedSinceMs: undefined,
-    disks: new Map(),
-    notLoadedUntilMs: new Map(
-      corrupt.flatMap(({ safekeeperId }) => {
-        const id = parseSafekeeperId(safekeeperId);
-        return id === undefined ? [] : [[id, untilMs] as const];
-      }),
-    ),
+    disks: new Map(inState('Damaged').map((id) => [id, DAMAGED_BEFORE])),
+    notLoadedUntilMs: new Map(inState('Corrupt').map((id) => [id, untilMs])),
   };
 }
 
