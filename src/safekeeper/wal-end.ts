@@ -67,7 +67,7 @@ export async function findWalEnd(request: WalEndRequest): Promise<Lsn> {
     if (result === 'Invalid') return scanner.endLsn;
     position = lsn(start + BigInt(walSegmentSize));
     if (result === 'Switched') {
-      position = nextMultiple(scanner.endLsn, await clusterSegmentSize(file, start, magic));
+      position = nextMultiple(scanner.endLsn, await clusterSegmentSize(file, start, walSegmentSize, magic));
       scanner = new WalScanner(position, magic);
     }
   }
@@ -107,13 +107,15 @@ async function openSegment(
 }
 
 /**
- * How far a switch record jumps: the file's own first page tells for WAL of other clusters. A file inside a 16 MiB
- * segment begins with a short header, and that of the timeline's first segment with zeros.
+ * How far a switch record jumps. A cluster whose segments are as large as the files says so in the header of each; of any
+ * other size only {@link CLUSTER_SEGMENT_BYTES} exists. A header has no checksum: what else it says is damage, and would
+ * move the end far beyond what is there. A file that begins inside a segment, or with the timeline's start, says nothing.
  */
-async function clusterSegmentSize(file: WalFile, start: Lsn, magic: number): Promise<number> {
+async function clusterSegmentSize(file: WalFile, start: Lsn, walSegmentSize: number, magic: number): Promise<number> {
   const header = new Uint8Array(LONG_PAGE_HEADER_BYTES);
   const sizeBytes = await file.readAt(header, 0);
-  return readStatedSegmentSize(header.subarray(0, sizeBytes), start, magic) ?? CLUSTER_SEGMENT_BYTES;
+  const stated = readStatedSegmentSize(header.subarray(0, sizeBytes), start, magic);
+  return stated === walSegmentSize ? walSegmentSize : CLUSTER_SEGMENT_BYTES;
 }
 
 /** The first multiple of `size` at or after `position`. */

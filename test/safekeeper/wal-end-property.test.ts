@@ -140,6 +140,18 @@ test('a page address of another place ends the WAL, whatever the checksums say',
   expect(await endFrom(chain, startLsn)).toBe(lastOnFirstPage?.endLsn);
 });
 
+test('a damaged segment size in a header does not move the end of a switched segment', async () => {
+  const startLsn = lsn(32n * BigInt(MIB));
+  const options = { segmentSize: 16 * MIB, pgVersion: 160_000, onRecord: () => undefined };
+  const records: RecordSpec[] = [data(100), { kind: 'Switch' }];
+  const wal = new SparseWal(MIB, generateWal({ ...options, startLsn, records }));
+  // 16 MiB becomes 1 GiB.
+  wal.flipBit(lsn(startLsn + 35n), 0);
+  wal.flipBit(lsn(startLsn + 35n), 6);
+  const chain = { pgVersion: 160_000, fileSize: MIB, startLsn, records: [], wal };
+  expect(formatLsn(await endFrom(chain, startLsn))).toBe('0/3000000');
+});
+
 test('a long chain of records as they are in life is read through several files', async () => {
   let last = lsn(0n);
   const startLsn = lsn(16n * BigInt(MIB) + 40n);
