@@ -31,7 +31,7 @@ test.each([
 
   await world.patch(whom, resume);
   await world.untilTimelines('healed', 1, (timeline) => isReady(timeline) && !isPaused(timeline));
-  expect(await world.eventReasons()).toEqual(expect.arrayContaining(['Paused', 'Resumed', 'Recovered']));
+  await world.untilEvents('Paused', 'Resumed', 'Recovered');
 });
 
 test('a pause with a time ends by itself, also while nothing else happens', async () => {

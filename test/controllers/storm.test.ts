@@ -24,7 +24,7 @@ test('losses on two safekeepers at once stop everything until a person raises th
   await world.untilTimeline('1', 'braked', (timeline) => reasonsOf(timeline) === 'ReplicaLost/-/StormBrake');
   await world.untilTimeline('2', 'braked', (timeline) => reasonsOf(timeline) === 'ReplicaLost/-/StormBrake');
   expect(world.pulls()).toEqual([]);
-  expect(await world.eventReasons()).toContain('StormBrake');
+  await world.untilEvents('StormBrake');
   await world.patch('cluster', { spec: { recovery: { maxLost: '100%' } } });
   await world.untilTimelines('healed', 4, isReady);
   await world.untilCluster('Ready', isReady);

@@ -202,6 +202,17 @@ export class TestWorld implements AsyncDisposable {
     return (await this.events()).map(({ reason }) => reason);
   }
 
+  /** Events are sent beside the status writes, and a little later. */
+  async untilEvents(...reasons: string[]): Promise<void> {
+    const deadlineMs = performance.now() + WAIT_MS;
+    for (;;) {
+      const seen = await this.eventReasons();
+      if (reasons.every((reason) => seen.includes(reason))) return;
+      if (performance.now() > deadlineMs) throw new Error(`no event ${reasons.join(', ')}, only ${seen.join(', ')}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   async cluster(): Promise<SafekeeperCluster> {
     return await this.client.get(CLUSTER_RESOURCE, { namespace: NAMESPACE, name: 'main' }, this.never);
   }

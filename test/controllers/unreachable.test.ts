@@ -22,7 +22,7 @@ test('a safekeeper that stops answering is a condition, and Ready comes back wit
   await world.untilTimelines('Ready again', 1, isReady);
   await world.untilCluster('Ready again', isReady);
   expect(world.pulls()).toEqual([]);
-  expect(await world.eventReasons()).toEqual(expect.arrayContaining(['ReplicaUnreachable', 'Recovered']));
+  await world.untilEvents('ReplicaUnreachable', 'Recovered');
 });
 
 test.each([
