@@ -9,7 +9,7 @@ import { apiLines, keepLines, summaryLines } from './demo/closing.ts';
 import { Interruption, listenForInterruption } from './demo/interruption.ts';
 import { type Healing, LOST_SAFEKEEPER, playScenario } from './demo/scenario.ts';
 import { Stage } from './demo/stage.ts';
-import { superviseAgents } from './demo/supervise.ts';
+import { supervise } from './demo/supervise.ts';
 import { createView } from './demo/create-view.ts';
 
 interface DemoFlags {
@@ -43,7 +43,7 @@ async function runDemo({ keep = false }: DemoFlags): Promise<number> {
     const healing = await play(stage, runtime, signal);
     printBlock([...summaryLines(healing), '', ...(await apiLines(healing, signal))]);
     if (keep) {
-      superviseAgents(stage, healing.safekeepers, console.log, signal);
+      supervise(stage, healing.safekeepers, console.log, signal);
       printBlock(keepLines(stage, healing));
       await once(signal, 'abort');
       throw signal.reason;

@@ -21,6 +21,7 @@ import type { DataDirectory } from './wal-data.ts';
 const SAFEKEEPER_IDS = [1, 2, 3];
 /** Who applies what a person would. */
 export const FIELD_MANAGER = 'safekeeper-demo';
+export const OPERATOR_TITLE = 'the operator';
 const START_TIMEOUT_MS = 30_000;
 /** The port of an agent that was killed may be held for a moment by a connection that was being made to it. */
 const RESTART_ATTEMPTS = 5;
@@ -135,7 +136,7 @@ export class Stage implements AsyncDisposable {
 
   async startOperator(signal: AbortSignal): Promise<void> {
     const flags = ['--kubeconfig', this.kubeconfigPath, '--health-listen', '127.0.0.1:0'];
-    await this.start('the operator', 'operator', ['operator', ...flags], 'running', signal);
+    await this.start(OPERATOR_TITLE, 'operator', ['operator', ...flags], 'running', signal);
   }
 
   /** Lets the logs outlive the stage, if there are any yet; returns their paths. */

@@ -1,30 +1,37 @@
 import { systemClock } from '../../base/clock.ts';
 import { describeError } from '../../base/failure.ts';
-import { type DemoSafekeeper, type Stage, titleOf } from './stage.ts';
+import { type DemoSafekeeper, OPERATOR_TITLE, type Stage, titleOf } from './stage.ts';
 
 const RESTART_DELAY_MS = 2_000;
 
-/** Starts safekeepers that end again, as Kubernetes would, on whatever is then left of their data directory. */
-export function superviseAgents(
+/**
+ * Starts the operator and safekeepers again when they end, as Kubernetes would; a safekeeper on whatever is then left
+ * of its data directory.
+ */
+export function supervise(
   stage: Stage,
   safekeepers: readonly DemoSafekeeper[],
   print: (line: string) => void,
   signal: AbortSignal,
 ): void {
-  const restart = async (safekeeper: DemoSafekeeper) => {
+  const starts = new Map([
+    [OPERATOR_TITLE, () => stage.startOperator(signal)],
+    ...safekeepers.map((safekeeper) => [titleOf(safekeeper), () => stage.restart(safekeeper, signal)] as const),
+  ]);
+  const restart = async (title: string, start: () => Promise<void>) => {
     await systemClock.sleep(RESTART_DELAY_MS, signal);
-    await stage.restart(safekeeper, signal);
-    print(`${titleOf(safekeeper)} runs again`);
+    await start();
+    print(`${title} runs again`);
   };
   const { onUnexpectedEnd } = stage;
   stage.onUnexpectedEnd = (title, how) => {
-    const safekeeper = safekeepers.find((each) => titleOf(each) === title);
-    if (safekeeper === undefined) {
+    const start = starts.get(title);
+    if (start === undefined) {
       onUnexpectedEnd(title, how);
       return;
     }
     print(`${title} ended with ${how}`);
-    restart(safekeeper).catch((error: unknown) => {
+    restart(title, start).catch((error: unknown) => {
       if (!signal.aborted) onUnexpectedEnd(title, `${how}, and could not be started again: ${describeError(error)}`);
     });
   };
