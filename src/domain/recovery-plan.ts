@@ -116,13 +116,15 @@ function planQuorumLost(input: PlanInput, members: Members, replicas: readonly R
       unsettledGround(input, witnessesOf(replicas)) ?? { kind: 'Pull', intent, approvedBy: proposal.id }
     );
   }
+  const loss =
+    proposal.walLostBytes > 0n ? `at least ${proposal.walLostBytes} bytes of WAL` : 'an unknown part of the WAL';
   return {
     kind: 'Blocked',
     reason: 'QuorumLost',
     proposal,
     message:
       `Too few members have their own history (${summary(replicas)}), so acknowledged commits may be missing from all of them: bring a lost disk back; ` +
-      `or accept the loss of at least ${proposal.walLostBytes} bytes of WAL with the annotation safekeeper.dev/force-donor: "${proposal.id}".`,
+      `or accept the loss of ${loss} with the annotation safekeeper.dev/force-donor: "${proposal.id}".`,
   };
 }
 

@@ -26,7 +26,12 @@ export function waitForWitnesses(
     ({ id }) => sameAnswerForMs(input.memory, input.observation, id, input.nowMs) >= input.policy.unknownTimeoutMs,
   );
   if (bound && (timedOut || input.policy.witnesses === 'Quorum')) return undefined;
-  const who = silent.map(({ id, message }) => `safekeeper ${id} does not answer (${message})`).join('; ');
+  const who = silent
+    .map(({ id, state, message }) => {
+      const does = state === 'Unreachable' ? 'does not answer' : 'gives no answer that can be used';
+      return `safekeeper ${id} ${does} (${message})`;
+    })
+    .join('; ');
   return {
     kind: 'Wait',
     reason: 'WaitingForWitnesses',

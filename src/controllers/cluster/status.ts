@@ -151,13 +151,21 @@ function judgeDegraded(timelines: readonly SafekeeperTimeline[], counts: Timelin
   const [stalled] = reasons('Stalled', 'True').sort();
   // Somebody is needed for all that is left.
   const isStuck = counts.blocked >= counts.degraded;
-  const detail = `${figures}; ${counts.recovering} are being restored`;
+  const detail = [
+    figures,
+    ...tally(counts.recovering, 'is being restored', 'are being restored'),
+    ...tally(counts.blocked, 'needs you', 'need you'),
+  ].join('; ');
   return {
     ready: { status: 'False', reason: ready },
     reconciling: isStuck ? undefined : counts.recovering > 0 ? 'Pulling' : waitReason(reasons('Reconciling', 'True')),
     stalled: isStuck ? stalled : undefined,
-    message: counts.blocked > 0 ? `Needs you: ${detail}; ${counts.blocked} need you.` : `At risk: ${detail}.`,
+    message: `${counts.blocked > 0 ? 'Needs you' : 'At risk'}: ${detail}.`,
   };
+}
+
+function tally(count: number, ofOne: string, ofMany: string): string[] {
+  return count === 0 ? [] : [`${count} ${count === 1 ? ofOne : ofMany}`];
 }
 
 /** Of several waits the one that is shown. */
@@ -204,7 +212,7 @@ function quorumIntact(quorumLostCount: number | undefined): Condition {
         type: 'QuorumIntact',
         status: 'False',
         reason: 'QuorumLost',
-        message: `${quorumLostCount} timelines have lost their quorum.`,
+        message: `Timelines that have lost their quorum: ${quorumLostCount}.`,
       };
 }
 
