@@ -30,8 +30,6 @@ export const REPLICA_STATES = [
 export const FENCING_METHODS = ['ByTerms', 'ByGrace'] as const satisfies readonly Fencing[];
 export const RECOVERY_OUTCOMES = ['Recovered', 'Failed', 'Cancelled'] as const;
 
-export type RecoveryOutcome = (typeof RECOVERY_OUTCOMES)[number];
-
 /** What the operator reports of a timeline. LSNs, terms and generations are texts. */
 export type SafekeeperTimelineStatus = z.output<typeof timelineStatusSchema>;
 export type ReplicaEntry = z.output<typeof replicaSchema>;

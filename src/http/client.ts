@@ -3,7 +3,6 @@ import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { startDeadline, untilAborted } from '../base/deadline.ts';
 import { describeError, errorCode, Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
-import { parseLosslessJson } from './json.ts';
 import type { Reloaded } from './reloaded.ts';
 import type { ClientTls } from './tls.ts';
 
@@ -157,11 +156,6 @@ function connectWith(options: HttpClientOptions, { ca, clientCertificate }: Clie
     ...(options.serverName === undefined ? {} : { servername: options.serverName }),
     ...(options.tlsVerify === false ? { rejectUnauthorized: false } : {}),
   });
-}
-
-/** The body of a 2xx answer as lossless JSON. */
-export function parseJsonBody(response: HttpResponse): unknown {
-  return parseLosslessJson(response.text);
 }
 
 async function readBody(body: AsyncIterable<Buffer>, bytesMax: number): Promise<string> {

@@ -1,7 +1,7 @@
 import { createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import type { RequestListener } from 'node:http';
 import { describe, expect, test } from 'vitest';
-import { HttpClient, type HttpRequest, parseJsonBody, type TokenSource } from '../../src/http/client.ts';
+import { HttpClient, type HttpRequest, type TokenSource } from '../../src/http/client.ts';
 import { listen, readRequestBody } from '../../src/http/server.ts';
 import { eventually } from '../support/eventually.ts';
 
@@ -38,7 +38,7 @@ test('sends method, path, query, headers and body; any status is a value', async
     never,
   );
   expect([response.status, response.headers['x-seen']]).toEqual([409, 'POST /p?q=1 b']);
-  expect(parseJsonBody(response)).toEqual({ body: 'hello' });
+  expect(JSON.parse(response.text)).toEqual({ body: 'hello' });
 });
 
 test('keeps connections and uses no more of them than it may', async () => {

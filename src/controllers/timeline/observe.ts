@@ -82,7 +82,7 @@ async function readIdentified(
 }
 
 /** Reads one replica. Never throws but for the signal: whatever goes wrong is an answer that says nothing. */
-export async function readReplica(observer: Observer, id: SafekeeperId, signal: AbortSignal): Promise<Reading> {
+async function readReplica(observer: Observer, id: SafekeeperId, signal: AbortSignal): Promise<Reading> {
   const startedMs = observer.clock.monotonicMs();
   const answer = await ask(observer, id, signal);
   return { id, startedMs, finishedMs: observer.clock.monotonicMs(), answer };
@@ -116,7 +116,7 @@ async function ask(observer: Observer, id: SafekeeperId, signal: AbortSignal): P
 }
 
 /** The part of a status that recovery is decided on. */
-export function toReplicaStatus(status: TimelineStatus): ReplicaStatus {
+function toReplicaStatus(status: TimelineStatus): ReplicaStatus {
   const { walSegmentSize } = status.server;
   const range = snapshotSegmentRange({ ...status, walSegmentSize });
   const snapshotSizeBytes = range === undefined ? 0n : segmentCount(range) * BigInt(walSegmentSize);
