@@ -7,6 +7,8 @@ import { DATA, prepared, restart, type Scenario } from './scenario.ts';
 
 const NOTHING_UNSYNCED: PowerLoss = () => 'Lost';
 
+const ONLY_REMOVALS: PowerLoss = (change) => (change.kind === 'Unlink' ? 'Kept' : 'Lost');
+
 /** What of the unsynced changes a power loss leaves. */
 const POWER_LOSSES: ReadonlyArray<readonly [name: string, loss: PowerLoss]> = [
   ['nothing unsynced is left', NOTHING_UNSYNCED],
@@ -14,6 +16,7 @@ const POWER_LOSSES: ReadonlyArray<readonly [name: string, loss: PowerLoss]> = [
   ['names and sizes are left, files are zeros', (change) => (change.kind === 'Write' ? 'Zeros' : 'Kept')],
   ['names are left, and every other page', (change) => (change.kind === 'Write' ? 'HalfThePages' : 'Kept')],
   ['contents are left, names are not', (change) => (isOfContent(change) ? 'Kept' : 'Lost')],
+  ['removals are left, nothing else unsynced', ONLY_REMOVALS],
   ...[1, 2, 3].map((seed) => [`any part is left (${seed})`, anyPart(seed)] as const),
 ];
 
@@ -27,14 +30,16 @@ export async function* violations(scenario: Scenario, isForgotten?: ForgottenSyn
   for (let count = disk.changes.length; count >= 0; count--) {
     const finished = count === disk.changes.length;
     const where = `${scenario.name}, ${finished ? 'finished' : `stopped before step ${count} (${disk.changes[count]?.kind})`}`;
-    const killed = await problemOf(scenario, disk.stoppedAfter(count), finished);
+    const killed = await textOf(() => check(scenario, disk.stoppedAfter(count), finished));
     if (killed !== undefined) yield `${where}, killed: ${killed}`;
+    const start = await textOf(() => checkStart(scenario, disk.stoppedAfter(count)));
+    if (start !== undefined) yield `${where}, killed, and the power failed during or after the next start: ${start}`;
     for (const [name, loss] of POWER_LOSSES) {
       const left = disk.afterPowerLoss(count, loss);
       const signature = `${left.signature} ${finished}`;
       if (seen.has(signature)) continue;
       seen.add(signature);
-      const problem = await problemOf(scenario, left.disk, finished);
+      const problem = await textOf(() => check(scenario, left.disk, finished));
       if (problem !== undefined) yield `${where}, ${name}: ${problem}`;
     }
   }
@@ -61,9 +66,22 @@ async function check(scenario: Scenario, left: ModelledDisk, finished: boolean):
     throw new Error('the second try was reported as done, but is lost');
 }
 
-async function problemOf(scenario: Scenario, left: ModelledDisk, finished: boolean): Promise<string | undefined> {
+/** What a start has found must be durable once it is over, and be whole at every step of it. */
+async function checkStart(scenario: Scenario, killed: ModelledDisk): Promise<void> {
+  const before = killed.changes.length;
+  const wasDone = scenario.isDone(await restart(killed), killed);
+  for (let count = before; count <= killed.changes.length; count++) {
+    for (const loss of [NOTHING_UNSYNCED, ONLY_REMOVALS]) {
+      const left = killed.afterPowerLoss(count, loss).disk;
+      const isDone = scenario.isDone(await restart(left), left);
+      if (wasDone && !isDone && count === killed.changes.length) throw new Error('what the start had found is lost');
+    }
+  }
+}
+
+async function textOf(work: () => Promise<void>): Promise<string | undefined> {
   try {
-    await check(scenario, left, finished);
+    await work();
     return undefined;
   } catch (error) {
     return describeError(error);
