@@ -40,6 +40,8 @@ test('deleting the object cancels its pull, and never the timeline', async () =>
   const { world } = await pulling();
   await using _world = world;
   await world.patch('cluster', { spec: { inventory: { timelines: 'None' } } });
+  // A visit that still goes by the old spec would make the object again.
+  await world.untilCluster('visited', ({ metadata, status }) => status?.observedGeneration === metadata.generation);
   await world.deleteTimeline('1');
   await eventually('the temp directory is gone', () => tempCount(world, 2) === 0);
   expect(await world.timelines()).toEqual([]);
