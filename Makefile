@@ -18,6 +18,14 @@ demo: build
 test: build
 	@npx vitest run $(VITEST_ARGS)
 
+## test-real: what concerns the Kubernetes API, against a real kube-apiserver and etcd (needs Go, or KUBEBUILDER_ASSETS)
+test-real: build envtest
+	@npx vitest run --config vitest.real.config.ts $(VITEST_ARGS)
+
+## envtest: build the real kube-apiserver and etcd once, outside of this directory (about ten minutes)
+envtest: node_modules/.installed
+	@npx tsx test/envtest/build.ts
+
 ## check: formatting, lint, types and generated manifests
 check: node_modules/.installed
 	@npx biome format .
@@ -36,4 +44,4 @@ bench-transfer: build
 crds: build
 	@node dist/safekeeper-operator.js crds --output-dir crds
 
-.PHONY: help demo test check build bench-transfer crds
+.PHONY: help demo test test-real envtest check build bench-transfer crds

@@ -5,6 +5,8 @@ export default defineConfig({
   oxc: { target: 'node20' },
   test: {
     include: ['test/**/*.test.ts'],
+    // vitest.real.config.ts has those.
+    exclude: ['test/**/*.real.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 20_000,

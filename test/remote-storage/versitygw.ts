@@ -1,44 +1,27 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { freePort } from '../support/free-port.ts';
+import { buildOnce, type GoBuild, go } from '../support/go-build.ts';
 
 const VERSION = 'v1.8.0';
 const MODULE = `github.com/versity/versitygw/cmd/versitygw@${VERSION}`;
 export const BUCKET = 'safekeepers';
 export const CREDENTIALS = { accessKeyId: 'test-access', secretAccessKey: 'test-secret' };
 
-/** The S3 server's program, or why there is none. */
-export type Versitygw = { readonly path: string } | { readonly missing: string };
-
 /**
- * versitygw, an S3 server that comes as a Go module. It is built once, which takes a minute or two, and kept in
- * `${XDG_CACHE_HOME:-~/.cache}/safekeeper-operator`. Without Go, or without a module proxy, the caller skips its tests.
+ * versitygw, an S3 server that comes as a Go module. It is built once, which takes a minute or two. Without Go, or
+ * without a module proxy, the caller skips its tests.
  */
-export async function findVersitygw(): Promise<Versitygw> {
-  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'safekeeper-operator');
-  const path = join(cache, `versitygw-${VERSION}`);
-  if (existsSync(path)) return { path };
-  const building = await mkdtemp(join(tmpdir(), 'versitygw-'));
-  try {
+export async function findVersitygw(): Promise<GoBuild> {
+  return await buildOnce(`versitygw-${VERSION}`, async (path) => {
     console.warn(`building ${MODULE} once, for the tests of S3`);
-    await promisify(execFile)('go', ['install', MODULE], { env: { ...process.env, GOBIN: building } });
-    await mkdir(cache, { recursive: true });
-    // Next to its place first: the cache may be another file system, and another run may look at the same moment.
-    const copied = `${path}.${process.pid}`;
-    await writeFile(copied, await readFile(join(building, 'versitygw')), { mode: 0o755 });
-    await rename(copied, path);
-    return { path };
-  } catch (error) {
-    const missing = error instanceof Error ? error.message.split('\n')[0] : String(error);
-    return { missing: `versitygw cannot be built with Go: ${missing}` };
-  } finally {
-    await rm(building, { recursive: true, force: true });
-  }
+    const directory = dirname(path);
+    await go(['install', MODULE], { env: { ...process.env, GOBIN: directory } });
+    await rename(join(directory, 'versitygw'), path);
+  });
 }
 
 /** A running server with an empty bucket; disposing it ends the process and removes its files. */
@@ -88,14 +71,4 @@ async function untilHealthy(server: ChildProcess, endpoint: string): Promise<voi
   }
   server.kill('SIGKILL');
   throw new Error('versitygw does not answer');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }

@@ -1,0 +1,117 @@
+import { randomBytes } from 'node:crypto';
+import { pino } from 'pino';
+import { inject } from 'vitest';
+import { stringify } from 'yaml';
+import { systemClock } from '../../src/base/clock.ts';
+import { startDevCluster } from '../../src/dev-cluster/dev-cluster.ts';
+import { findEnvtest } from '../envtest/find.ts';
+import { type KubeApiserver, type KubeApiserverAddress, startKubeApiserver } from '../envtest/kube-apiserver.ts';
+import { installDefinitions } from './definitions.ts';
+import { type ApiDoor, openDoor } from './door.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** The real server that all tests of this run share; absent in the run against the embedded API. */
+    kubeApiserver: KubeApiserverAddress | undefined;
+  }
+}
+
+/**
+ * The Kubernetes API of one test, in the form that the run is about: a server of its own in this process, or the run's
+ * real kube-apiserver. Either knows the kinds in crds/. Nobody else uses its namespace, and what a test does at its door
+ * nobody else feels.
+ */
+export interface ApiServer extends AsyncDisposable {
+  readonly form: ApiForm;
+  /** `http://127.0.0.1:<port>`, through the door; everybody is an administrator. */
+  readonly url: string;
+  readonly door: ApiDoor;
+  /** Exists, and is empty at first. */
+  readonly namespace: string;
+  /** A kubeconfig (YAML) for the door. */
+  kubeconfig(): string;
+}
+
+/** A server that nobody else uses, so that it can be hurt. */
+export interface OwnApiServer extends ApiServer {
+  /** Has it forget its history: a watch or paged list from an older resourceVersion is answered with 410. */
+  expire(): Promise<void>;
+}
+
+export type ApiForm = 'embedded' | 'real';
+
+/** Which one the tests of this run get. */
+export function apiForm(): ApiForm {
+  return inject('kubeApiserver') === undefined ? 'embedded' : 'real';
+}
+
+export async function openApi(): Promise<ApiServer> {
+  const shared = inject('kubeApiserver');
+  if (shared === undefined) return await openOwnApi();
+  const door = await openDoor({ ...shared, headers: { authorization: `Bearer ${shared.token}` } });
+  return await withNamespace('real', door, () => Promise.resolve());
+}
+
+/** Where it is a real one, it takes some five seconds to start. */
+export async function openOwnApi(): Promise<OwnApiServer> {
+  if (apiForm() === 'embedded') {
+    const cluster = await startDevCluster({ clock: systemClock, log: pino({ level: 'error' }) });
+    const door = await openDoor({ url: cluster.url });
+    const api = await withNamespace('embedded', door, () => cluster.close());
+    await installDefinitions(door.url);
+    return { ...api, expire: () => Promise.resolve(cluster.compact()) };
+  }
+  const server = await startOwnKubeApiserver();
+  const door = await openDoor({ ...server, headers: { authorization: `Bearer ${server.token}` } });
+  const api = await withNamespace('real', door, async () => await server[Symbol.asyncDispose]());
+  await installDefinitions(door.url);
+  return {
+    ...api,
+    expire: async () => {
+      // It serves recent versions from a memory that only its end empties.
+      await server.stop();
+      await server.compact();
+      await server.start();
+    },
+  };
+}
+
+/** For tests that only make sense on a real one. */
+export async function startOwnKubeApiserver(): Promise<KubeApiserver> {
+  const programs = await findEnvtest();
+  if ('missing' in programs) throw new Error(programs.missing);
+  return await startKubeApiserver(programs.path);
+}
+
+async function withNamespace(form: ApiForm, door: ApiDoor, close: () => Promise<void>): Promise<ApiServer> {
+  const namespace = `test-${randomBytes(6).toString('hex')}`;
+  const response = await fetch(`${door.url}/api/v1/namespaces`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }),
+  });
+  if (response.status !== 201) throw new Error(`no namespace: ${await response.text()}`);
+  return {
+    form,
+    door,
+    url: door.url,
+    namespace,
+    kubeconfig: () => kubeconfigFor(door.url, namespace),
+    [Symbol.asyncDispose]: async () => {
+      await door[Symbol.asyncDispose]();
+      await close();
+    },
+  };
+}
+
+function kubeconfigFor(server: string, namespace: string): string {
+  const name = 'test';
+  return stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name, cluster: { server } }],
+    users: [{ name, user: {} }],
+    contexts: [{ name, context: { cluster: name, user: name, namespace } }],
+    'current-context': name,
+  });
+}
