@@ -4,7 +4,13 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   oxc: { target: 'node20' },
   test: {
-    include: ['test/**/*.real.test.ts'],
+    include: [
+      'test/controllers/**/*.test.ts',
+      'test/kube/api-server.test.ts',
+      'test/dev-cluster/*.test.ts',
+      'test/**/*.real.test.ts',
+    ],
+    exclude: ['test/**/*.embedded.test.ts'],
     globalSetup: ['test/envtest/global-setup.ts'],
     pool: 'forks',
     maxWorkers: 2,

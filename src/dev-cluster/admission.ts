@@ -1,5 +1,5 @@
 import { metadataErrors } from './metadata.ts';
-import { type Fields, isFields, type KubeObject, textOf } from './object.ts';
+import { type Fields, isFields, type KubeObject, sortFields, textOf } from './object.ts';
 import { apiVersionOf, type ResourceType } from './resource-type.ts';
 import { applyDefaults, prune } from './schema/default-prune.ts';
 import { validate } from './schema/validate.ts';
@@ -22,11 +22,12 @@ export function acceptInput(
   if (!isFields(input)) throw badRequest('the body of the request must be an object');
   const apiVersion = apiVersionOf(type);
   if (input.kind !== type.kind || input.apiVersion !== apiVersion) {
-    const given = `${textOf(input, 'apiVersion')}, Kind=${textOf(input, 'kind')}`;
-    throw badRequest(`the object provided is ${given}, but this address takes ${apiVersion}, Kind=${type.kind}`);
+    const given = `${textOf(input, 'kind')} in version "${textOf(input, 'apiVersion')}"`;
+    throw badRequest(`${given} cannot be handled as a ${type.kind}: this address takes those of version ${apiVersion}`);
   }
-  const problems = duplicates.map((path) => `duplicate field "${path}"`);
-  const pruned = prune(type.schema, input, '', (path) => problems.push(`unknown field "${path}"`));
+  const unknown: string[] = [];
+  const pruned = prune(type.schema, input, '', (path) => unknown.push(`unknown field "${path}"`));
+  const problems = [...duplicates.map((path) => `duplicate field "${path}"`), ...unknown.sort()];
   if (problems.length > 0 && fieldValidation === 'Strict') {
     const decoding = `strict decoding error: ${problems.join(', ')}`;
     throw badRequest(`${type.kind} in version "${type.version}" cannot be handled as a ${type.kind}: ${decoding}`);
@@ -47,7 +48,8 @@ export function admit(type: ResourceType, input: KubeObject, previous: KubeObjec
     ...(type.check?.(object, previous) ?? []),
   ];
   if (causes.length > 0) throw invalidObject(type, object, causes);
-  return object;
+  // A real server keeps custom resources as Go maps, which it writes down sorted: nobody may rely on another order.
+  return type.rules === undefined ? object : sortFields(object);
 }
 
 function invalidObject(type: ResourceType, object: KubeObject, causes: readonly Cause[]): Error {

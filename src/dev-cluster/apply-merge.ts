@@ -23,8 +23,8 @@ export function mergeApplied(schema: Schema, live: unknown, applied: unknown): u
 }
 
 /**
- * Copies `value` without the fields in `gone`. A map or list that becomes empty by it goes too, unless its own path
- * is in `kept`.
+ * Copies `value` without the fields in `gone`. A map or list that becomes empty by it goes too; when its own path is in
+ * `kept`, a real server makes null of it, and few schemas take that.
  */
 export function removeFields(schema: Schema, value: unknown, gone: FieldSet, kept: FieldSet): unknown {
   const parts = partsOf(schema, value);
@@ -34,9 +34,10 @@ export function removeFields(schema: Schema, value: unknown, gone: FieldSet, kep
     const goneChild = gone.children.get(step) ?? NO_FIELDS;
     const keptChild = kept.children.get(step) ?? NO_FIELDS;
     const child = removeFields(part.schema, part.value, goneChild, keptChild);
-    const emptied = goneChild.children.size > 0 && isEmptyContainer(child) && !keptChild.owned;
+    const emptied = goneChild.children.size > 0 && isEmptyContainer(child);
     const removed = goneChild.owned && keptChild.children.size === 0;
-    if (!emptied && !removed) remaining.push([step, child]);
+    if (emptied && keptChild.owned) remaining.push([step, null]);
+    else if (!emptied && !removed) remaining.push([step, child]);
   }
   if (Array.isArray(value)) return remaining.map(([, child]) => child);
   return Object.fromEntries(remaining.map(([step, child]) => [step.slice(2), child]));

@@ -31,7 +31,7 @@ export function decodeJson(body: Buffer): DecodedBody {
     const value: unknown = JSON.parse(text);
     return { value, duplicates: duplicateKeys(text) };
   } catch (cause) {
-    throw badRequest(`the object provided is not valid JSON: ${describeError(cause)}`);
+    throw badRequest(`the object provided is unrecognized: json parse error: ${describeError(cause)}`);
   }
 }
 

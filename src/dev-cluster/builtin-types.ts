@@ -15,7 +15,10 @@ import {
   time,
 } from './schema/builder.ts';
 import type { Schema } from './schema/structural.ts';
+import { badRequest } from './status-error.ts';
 import { AGE_COLUMN, column, NAME_COLUMN } from './table.ts';
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** The kinds that exist before any CustomResourceDefinition. */
 export function builtinTypes(): ResourceType[] {
@@ -99,7 +102,7 @@ function secretType(): ResourceType {
     data: {
       type: 'object',
       description: 'The secret values in base64.',
-      additionalProperties: { type: 'string', format: 'byte' },
+      additionalProperties: { type: 'string' },
     },
     stringData: stringMap('Plain values that the server moves to data; never read back.'),
     type: { ...string('What the secret is for.'), default: 'Opaque' },
@@ -114,6 +117,9 @@ function secretType(): ResourceType {
     ],
     selectableFields: ['type'],
     admit: ({ stringData, ...item }) => {
+      if (Object.values((item.data ?? {}) as Record<string, string>).some((value) => !BASE64.test(value))) {
+        throw badRequest('Secret in version "v1" cannot be handled as a Secret: illegal base64 data');
+      }
       if (stringData === undefined) return item;
       const plain = Object.entries(stringData as Record<string, string>);
       const encoded = plain.map(([key, value]) => [key, Buffer.from(value, 'utf8').toString('base64')]);

@@ -135,12 +135,19 @@ function referenceFields(field: string): string[] {
   );
 }
 
-/** An event lives beside the object it is about; events about cluster-wide objects live in `default`. */
+/**
+ * An event without an `eventTime`, as the older API has them, lives beside the object it is about, or in `default` when
+ * that has no namespace. A newer one need only name a namespace, unless it lives with the system's.
+ */
 function namespaceErrors(field: string): (event: KubeObject) => Cause[] {
   return (event) => {
     const namespace = textOf(event[field], 'namespace');
-    if (namespace === event.metadata.namespace) return [];
-    if (namespace === '' && ['default', 'kube-system'].includes(event.metadata.namespace ?? '')) return [];
+    const own = event.metadata.namespace ?? '';
+    const isNewer = textOf(event, 'eventTime') !== '';
+    const fits = isNewer
+      ? namespace !== '' || own === 'default' || own === 'kube-system'
+      : namespace === (own === 'default' && namespace === '' ? '' : own);
+    if (fits) return [];
     return [invalidValue(`${field}.namespace`, namespace, 'does not match event.namespace')];
   };
 }

@@ -56,10 +56,14 @@ function combine(left: FieldSet, right: FieldSet, keep: (left: boolean, right: b
   return { owned: keep(left.owned, right.owned), children };
 }
 
-/** The paths in the set as people read them: `.spec.safekeepers[id="1"].url`. */
+/** The paths in the set as people read them: `.spec.safekeepers[id="1"].url`. Those of a level come before what is deeper. */
 export function pathsOf(set: FieldSet, prefix = ''): string[] {
-  const own = set.owned && prefix !== '' ? [prefix] : [];
-  return [...own, ...[...set.children].flatMap(([step, child]) => pathsOf(child, prefix + formatStep(step)))];
+  const children = [...set.children].sort(([left], [right]) => (left < right ? -1 : 1));
+  const paths = children.map(([step, child]) => ({ path: prefix + formatStep(step), child }));
+  return [
+    ...paths.filter(({ child }) => child.owned).map(({ path }) => path),
+    ...paths.flatMap(({ path, child }) => pathsOf(child, path)),
+  ];
 }
 
 function formatStep(step: string): string {

@@ -10,7 +10,7 @@ import { fieldOf, type Fields, isFields, type KubeObject, textOf } from './objec
 import type { Objects } from './objects.ts';
 import { type ApiRequest, dryRunOf, fieldManagerOf, fieldValidationOf } from './request.ts';
 import type { ResourceType, ResourceTypes } from './resource-type.ts';
-import { badRequest, methodNotAllowed, unsupportedMediaType } from './status-error.ts';
+import { badRequest, invalidOption, methodNotAllowed, unsupportedMediaType } from './status-error.ts';
 import type { Store } from './store.ts';
 import { resolveTarget, type Target } from './target.ts';
 import type { Watches, WatchSink } from './watch.ts';
@@ -36,6 +36,8 @@ const PATCH_MEDIA_TYPES: readonly string[] = [
   APPLY,
 ];
 
+const REQUIRED_FOR_APPLY = 'Required value: is required for apply patch';
+
 /** The verbs of the API on objects: one method and path to one answer. Refusals are thrown StatusErrors. */
 export class Handlers {
   private readonly to: HandlerDependencies;
@@ -55,7 +57,7 @@ export class Handlers {
           return await this.watch(request, target, sink, signal);
         return this.list(request, target);
       case 'POST':
-        if (name !== undefined) throw methodNotAllowed();
+        if (name !== undefined || (target.type.namespaced && target.namespace === undefined)) throw methodNotAllowed();
         return this.create(request, target);
       case 'PUT':
         if (name === undefined) throw methodNotAllowed();
@@ -111,7 +113,7 @@ export class Handlers {
     const write = this.writeRequest(request, target);
     const { query } = request;
     if (mediaType === APPLY) {
-      if (!query.get('fieldManager')) throw badRequest('fieldManager: Required value: is required for apply patch');
+      if (!query.get('fieldManager')) throw invalidOption('PatchOptions', 'fieldManager', REQUIRED_FOR_APPLY);
       const existed = this.to.objects.find(target.type, target.namespace, name) !== undefined;
       const force = query.get('force') === 'true' || query.get('force') === '1';
       const object = this.to.writes.apply(write, name, decodeYaml(request.body), force);

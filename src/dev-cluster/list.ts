@@ -2,7 +2,7 @@ import { type Fields, fieldOf, type KubeObject, textOf } from './object.ts';
 import type { Objects } from './objects.ts';
 import type { ResourceType } from './resource-type.ts';
 import { parseFieldSelector, parseLabelSelector, type Selector } from './selectors.ts';
-import { badRequest, resourceVersionTooLarge } from './status-error.ts';
+import { badRequest, invalidOption, resourceVersionTooLarge } from './status-error.ts';
 import { keyOf, type Store } from './store.ts';
 
 export interface Page {
@@ -71,7 +71,11 @@ function startOf(store: Store, query: URLSearchParams): Position {
     return decodePosition(token);
   }
   if (match !== '' && requested === undefined) {
-    throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
+    throw invalidOption(
+      'ListOptions',
+      'resourceVersionMatch',
+      'Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
+    );
   }
   if (match !== '' && match !== 'Exact' && match !== 'NotOlderThan') {
     throw badRequest(`resourceVersionMatch "${match}" is not one of Exact, NotOlderThan`);

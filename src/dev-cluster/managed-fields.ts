@@ -102,11 +102,11 @@ export function applyConfiguration(
 
 function refuseConflicts(others: readonly Entry[], changed: FieldSet): void {
   const causes = others.flatMap((entry): Cause[] => {
-    const at = entry.operation === 'Update' ? ` at ${entry.now}` : '';
+    const version = entry.operation === 'Update' ? ` using ${entry.apiVersion}` : '';
     const via = entry.subresource === '' ? '' : ` with subresource "${entry.subresource}"`;
     return pathsOf(intersection(entry.fields, changed)).map((field) => ({
       reason: 'FieldManagerConflict',
-      message: `conflict with "${entry.manager}"${via} using ${entry.apiVersion}${at}`,
+      message: `conflict with "${entry.manager}"${via}${version}`,
       field,
     }));
   });

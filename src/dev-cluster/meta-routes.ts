@@ -5,7 +5,7 @@ import { wantsAggregatedDiscovery } from './negotiation.ts';
 import { openApiDocument, openApiIndex } from './openapi.ts';
 import type { ApiRequest } from './request.ts';
 import type { ResourceTypes } from './resource-type.ts';
-import { noSuchPath, notAcceptable } from './status-error.ts';
+import { NoSuchPath, notAcceptable } from './status-error.ts';
 
 type MetaHandler = (request: ApiRequest, params: Readonly<Record<string, string>>) => Answer;
 
@@ -34,7 +34,7 @@ export function metaRoutes(types: ResourceTypes): Router<MetaHandler> {
 }
 
 function found(body: unknown): Answer {
-  if (body === undefined) throw noSuchPath();
+  if (body === undefined) throw new NoSuchPath();
   return { status: 200, body };
 }
 

@@ -53,6 +53,14 @@ export function omit(value: Fields, fields: readonly string[]): Fields {
   return Object.fromEntries(Object.entries(value).filter(([field]) => !fields.includes(field)));
 }
 
+/** A copy with the fields of every object in it in alphabetical order. */
+export function sortFields<Value>(value: Value): Value {
+  if (Array.isArray(value)) return value.map(sortFields) as Value;
+  if (!isFields(value)) return value;
+  const fields = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(fields.map(([field, child]) => [field, sortFields(child)])) as Value;
+}
+
 export function sameValue(left: unknown, right: unknown): boolean {
   return isDeepStrictEqual(left, right);
 }

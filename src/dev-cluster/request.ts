@@ -1,5 +1,5 @@
 import type { FieldValidation } from './admission.ts';
-import { badRequest } from './status-error.ts';
+import { badRequest, invalidOption } from './status-error.ts';
 
 /** One HTTP request, its body read. */
 export interface ApiRequest {
@@ -23,13 +23,15 @@ export function fieldManagerOf(request: ApiRequest): string {
 export function fieldValidationOf(query: URLSearchParams): FieldValidation {
   const given = query.get('fieldValidation') || 'Warn';
   if (given === 'Strict' || given === 'Warn' || given === 'Ignore') return given;
-  throw badRequest(`fieldValidation: Unsupported value: "${given}": supported values: "Ignore", "Strict", "Warn"`);
+  const message = `Unsupported value: "${given}": supported values: "Ignore", "Strict", "Warn"`;
+  throw invalidOption('Options', 'fieldValidation', message);
 }
 
 export function dryRunOf(values: readonly unknown[]): boolean {
   const given = values.filter((value) => value !== '');
   if (given.some((value) => value !== 'All')) {
-    throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(given[0])}: supported values: "All"`);
+    const message = `Unsupported value: ${JSON.stringify(given[0])}: supported values: "All"`;
+    throw invalidOption('Options', 'dryRun', message);
   }
   return given.length > 0;
 }

@@ -7,7 +7,7 @@ import type { Answer } from './answer.ts';
 import type { Handlers } from './handlers.ts';
 import type { metaRoutes } from './meta-routes.ts';
 import type { ApiRequest } from './request.ts';
-import { StatusError } from './status-error.ts';
+import { NoSuchPath, StatusError } from './status-error.ts';
 import type { WatchSink } from './watch.ts';
 
 /** The HTTP side: requests in, answers and Status errors out. */
@@ -47,6 +47,8 @@ async function readRequest(incoming: IncomingMessage): Promise<ApiRequest> {
 function errorAnswer(error: unknown, log: Logger): Answer {
   const status = asStatusError(error);
   if (status !== error && status.code === 500) log.error({ error: describeError(error) }, 'request failed');
+  if (status instanceof NoSuchPath)
+    return { status: 404, body: NoSuchPath.text, contentType: 'text/plain; charset=utf-8' };
   return { status: status.code, body: status.toStatus() };
 }
 

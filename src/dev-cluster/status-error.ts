@@ -60,9 +60,13 @@ export function notFound(type: ResourceName, name: string): StatusError {
   return new StatusError(404, 'NotFound', `${qualified(type)} "${name}" not found`, about(type, name));
 }
 
-/** The answer to a path that the server does not know at all. */
-export function noSuchPath(): StatusError {
-  return new StatusError(404, 'NotFound', 'the server could not find the requested resource');
+/** The answer to a path that the server does not know at all: it alone is no Status but a text. */
+export class NoSuchPath extends StatusError {
+  static readonly text = '404 page not found\n';
+
+  constructor() {
+    super(404, 'NotFound', 'the server could not find the requested resource');
+  }
 }
 
 export function alreadyExists(type: ResourceName, name: string): StatusError {
@@ -98,6 +102,11 @@ export function invalid(group: string, kind: string, name: string, causes: reado
 
 export function badRequest(message: string): StatusError {
   return new StatusError(400, 'BadRequest', message);
+}
+
+/** A parameter of a request that is not what it may be. `message` starts with the kind of the error. */
+export function invalidOption(options: string, field: string, message: string): StatusError {
+  return invalid('meta.k8s.io', options, '', [{ reason: 'FieldValueInvalid', field, message }]);
 }
 
 export function forbidden(type: ResourceName, name: string, why: string): StatusError {

@@ -1,5 +1,5 @@
 import type { ResourceType, ResourceTypes } from './resource-type.ts';
-import { noSuchPath } from './status-error.ts';
+import { NoSuchPath } from './status-error.ts';
 
 /** What a path below `/api/v1` or `/apis/<group>/<version>` addresses. */
 export interface Target {
@@ -18,15 +18,15 @@ export function resolveTarget(types: ResourceTypes, path: string): Target {
     .map(decode);
   const [group, version, rest] =
     root === 'api' ? ['', segments[0], segments.slice(1)] : [segments[0], segments[1], segments.slice(2)];
-  if (group === undefined || version === undefined || (root !== 'api' && root !== 'apis')) throw noSuchPath();
+  if (group === undefined || version === undefined || (root !== 'api' && root !== 'apis')) throw new NoSuchPath();
   const scoped = rest[0] === 'namespaces' && rest.length >= 3 && !(group === '' && rest[2] === 'status');
   const namespace = scoped ? rest[1] : undefined;
   const [plural = '', name, subresource = '', ...more] = scoped ? rest.slice(2) : rest;
   const type = types.find(group, version, plural);
-  if (type === undefined || more.length > 0) throw noSuchPath();
-  if (type.namespaced ? namespace === undefined && name !== undefined : namespace !== undefined) throw noSuchPath();
+  if (type === undefined || more.length > 0) throw new NoSuchPath();
+  if (type.namespaced ? namespace === undefined && name !== undefined : namespace !== undefined) throw new NoSuchPath();
   if (subresource === '') return { type, namespace, name, subresource };
-  if (subresource !== 'status' || !type.hasStatus) throw noSuchPath();
+  if (subresource !== 'status' || !type.hasStatus) throw new NoSuchPath();
   return { type, namespace, name, subresource };
 }
 
@@ -34,6 +34,6 @@ function decode(segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch {
-    throw noSuchPath();
+    throw new NoSuchPath();
   }
 }

@@ -5,7 +5,7 @@ import type { Fields, KubeObject } from './object.ts';
 import { inViewOf, type Objects } from './objects.ts';
 import type { ResourceType } from './resource-type.ts';
 import type { Selector } from './selectors.ts';
-import { badRequest, StatusError, tooManyRequests } from './status-error.ts';
+import { invalidOption, StatusError, tooManyRequests } from './status-error.ts';
 import type { Change, Store } from './store.ts';
 
 /** Where a watch's events go. `backlogBytes` is what the client has not taken yet. */
@@ -108,7 +108,8 @@ class Watch {
     this.timeoutMs = (wholeNumber(query, 'timeoutSeconds') || limits.devClusterWatchTimeoutMs / 1000) * 1000;
     this.bookmarks = isTrue(query.get('allowWatchBookmarks'));
     if (isTrue(query.get('sendInitialEvents')) && query.get('resourceVersionMatch') !== 'NotOlderThan') {
-      throw badRequest('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+      const message = 'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan';
+      throw invalidOption('ListOptions', 'resourceVersionMatch', message);
     }
     wholeNumber(query, 'resourceVersion');
   }

@@ -18,6 +18,9 @@ import {
   StatusError,
 } from './status-error.ts';
 
+/** Of those that a real server takes: nothing that spells words. */
+const NAME_ALPHABET = 'bcdfghjklmnpqrst';
+
 /** One object's address and how to write to it. */
 export interface WriteRequest {
   readonly type: ResourceType;
@@ -50,7 +53,7 @@ export class Writes {
     const input = this.accept(request, body);
     const given = isFields(input.metadata) ? input.metadata : {};
     if (textOf(given, 'resourceVersion') !== '') {
-      throw badRequest('resourceVersion should not be set on objects to be created');
+      throw new StatusError(500, 'InternalError', 'resourceVersion should not be set on objects to be created');
     }
     const name = textOf(given, 'name') || this.generatedName(request.type, textOf(given, 'generateName'));
     return this.createNamed(request, input, given, name, (object) =>
@@ -203,7 +206,10 @@ export class Writes {
   }
 
   private generatedName(type: ResourceType, prefix: string): string {
-    if (prefix !== '') return `${prefix}${this.to.newUid().replaceAll('-', '').slice(0, 5)}`;
+    if (prefix !== '') {
+      const digits = this.to.newUid().replaceAll('-', '').slice(0, 5);
+      return prefix + digits.replaceAll(/./g, (digit) => NAME_ALPHABET[Number.parseInt(digit, 16)] ?? 'x');
+    }
     const message = 'Required value: name or generateName is required';
     throw invalid(type.group, type.kind, '', [{ reason: 'FieldValueRequired', field: 'metadata.name', message }]);
   }

@@ -30,11 +30,10 @@ export interface ApiServer extends AsyncDisposable {
   readonly namespace: string;
   /** A kubeconfig (YAML) for the door. */
   kubeconfig(): string;
-}
-
-/** A server that nobody else uses, so that it can be hurt. */
-export interface OwnApiServer extends ApiServer {
-  /** Has it forget its history: a watch or paged list from an older resourceVersion is answered with 410. */
+  /**
+   * Has it forget its history: a watch or paged list from an older resourceVersion is answered with 410. A real one that
+   * others use, too, cannot do that: ask for one of your own.
+   */
   expire(): Promise<void>;
 }
 
@@ -45,35 +44,39 @@ export function apiForm(): ApiForm {
   return inject('kubeApiserver') === undefined ? 'embedded' : 'real';
 }
 
-export async function openApi(): Promise<ApiServer> {
+/** A real one that is the test's own takes some three seconds to start, and as long to expire. */
+export async function openApi({ own = false } = {}): Promise<ApiServer> {
   const shared = inject('kubeApiserver');
-  if (shared === undefined) return await openOwnApi();
-  const door = await openDoor({ ...shared, headers: { authorization: `Bearer ${shared.token}` } });
-  return await withNamespace('real', door, () => Promise.resolve());
+  if (shared === undefined) return await openEmbedded();
+  if (own) return await openOwnReal();
+  const door = await openRealDoor(shared);
+  const expire = () => Promise.reject(new Error('the real server is shared: open one of your own'));
+  return await withNamespace({ form: 'real', door, expire, close: () => Promise.resolve() });
 }
 
-/** Where it is a real one, it takes some five seconds to start. */
-export async function openOwnApi(): Promise<OwnApiServer> {
-  if (apiForm() === 'embedded') {
-    const cluster = await startDevCluster({ clock: systemClock, log: pino({ level: 'error' }) });
-    const door = await openDoor({ url: cluster.url });
-    const api = await withNamespace('embedded', door, () => cluster.close());
-    await installDefinitions(door.url);
-    return { ...api, expire: () => Promise.resolve(cluster.compact()) };
-  }
-  const server = await startOwnKubeApiserver();
-  const door = await openDoor({ ...server, headers: { authorization: `Bearer ${server.token}` } });
-  const api = await withNamespace('real', door, async () => await server[Symbol.asyncDispose]());
+async function openEmbedded(): Promise<ApiServer> {
+  const cluster = await startDevCluster({ clock: systemClock, log: pino({ level: 'error' }) });
+  const door = await openDoor({ url: cluster.url });
   await installDefinitions(door.url);
-  return {
-    ...api,
-    expire: async () => {
-      // It serves recent versions from a memory that only its end empties.
-      await server.stop();
-      await server.compact();
-      await server.start();
-    },
+  const expire = () => Promise.resolve(cluster.compact());
+  return await withNamespace({ form: 'embedded', door, expire, close: () => cluster.close() });
+}
+
+async function openOwnReal(): Promise<ApiServer> {
+  const server = await startOwnKubeApiserver();
+  const door = await openRealDoor(server);
+  await installDefinitions(door.url);
+  const expire = async () => {
+    // It serves recent versions from a memory that only its end empties.
+    await server.stop();
+    await server.compact();
+    await server.start();
   };
+  return await withNamespace({ form: 'real', door, expire, close: async () => await server[Symbol.asyncDispose]() });
+}
+
+async function openRealDoor(address: KubeApiserverAddress): Promise<ApiDoor> {
+  return await openDoor({ ...address, headers: { authorization: `Bearer ${address.token}` } });
 }
 
 /** For tests that only make sense on a real one. */
@@ -83,7 +86,10 @@ export async function startOwnKubeApiserver(): Promise<KubeApiserver> {
   return await startKubeApiserver(programs.path);
 }
 
-async function withNamespace(form: ApiForm, door: ApiDoor, close: () => Promise<void>): Promise<ApiServer> {
+async function withNamespace(
+  api: Pick<ApiServer, 'form' | 'door' | 'expire'> & { close(): Promise<void> },
+): Promise<ApiServer> {
+  const { form, door } = api;
   const namespace = `test-${randomBytes(6).toString('hex')}`;
   const response = await fetch(`${door.url}/api/v1/namespaces`, {
     method: 'POST',
@@ -94,12 +100,13 @@ async function withNamespace(form: ApiForm, door: ApiDoor, close: () => Promise<
   return {
     form,
     door,
+    expire: () => api.expire(),
     url: door.url,
     namespace,
     kubeconfig: () => kubeconfigFor(door.url, namespace),
     [Symbol.asyncDispose]: async () => {
       await door[Symbol.asyncDispose]();
-      await close();
+      await api.close();
     },
   };
 }

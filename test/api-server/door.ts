@@ -108,6 +108,7 @@ function passOn(
     response.flushHeaders();
     answer.on('data', (chunk: Buffer) => response.write(chunk));
     answer.on('end', () => response.end());
+    answer.on('error', () => response.destroy());
     answer.on('close', () => {
       if (!answer.complete) response.destroy();
     });

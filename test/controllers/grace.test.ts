@@ -53,7 +53,7 @@ test('an object that takes the name of another one inherits none of its waiting'
   const startedMs = world.clock.monotonicMs();
   {
     // So that no visit falls in between.
-    using _frozen = world.api.freezeWatches();
+    using _frozen = world.api.door.freezeWatches();
     await world.deleteTimeline('1');
     await world.createTimeline('1');
   }

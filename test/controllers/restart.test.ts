@@ -61,12 +61,12 @@ test('moving the safekeepers to other addresses cancels the pull', async () => {
 });
 
 test('watches that break and a history that is gone cost nothing', async () => {
-  await using world = await TestWorld.start(3, place(1));
+  await using world = await TestWorld.start(3, place(1), { ownApi: true });
   await world.createCluster();
   world.startOperator();
   await world.untilTimelines('Ready', 1, isReady);
-  world.api.compact();
-  world.api.dropWatches();
+  await world.api.expire();
+  world.api.door.dropWatches();
   await world.wipe(2);
   await world.patch('1', { spec: { recovery: { gracePeriod: '20s' } } });
   const healed = await world.untilTimeline('1', 'healed', ({ status }) => status?.history?.length === 1);

@@ -3,35 +3,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { type RunningAgent, startAgent } from '../../src/agent/agent.ts';
-import { customResourceDefinitions } from '../../src/api/crd.ts';
 import { API_VERSION, CLUSTER_RESOURCE, TIMELINE_RESOURCE } from '../../src/api/names.ts';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../../src/api/resources.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import type { LogLevel } from '../../src/base/log.ts';
 import { runControllers } from '../../src/controllers/run-controllers.ts';
-import { type DevCluster, startDevCluster } from '../../src/dev-cluster/dev-cluster.ts';
 import { HttpClient } from '../../src/http/client.ts';
 import { EVENTS, EventRecorder, type KubeEvent } from '../../src/kube/events.ts';
 import { fixedAccess } from '../../src/kube/kube-access.ts';
 import { KubeClient } from '../../src/kube/kube-client.ts';
-import type { ResourceType } from '../../src/kube/object.ts';
 import { createRegistry, createRuntimeMetrics } from '../../src/observability/metrics.ts';
+import { type ApiServer, openApi } from '../api-server/api-server.ts';
 import { agentOptions, placeTimeline, safekeeperId, TENANT } from '../agent/test-agent.ts';
 import { fastClock } from '../support/fast-clock.ts';
 import { type Proxy, startProxy } from './proxy.ts';
 
-export const NAMESPACE = 'default';
 /** Time runs so many times as fast for the operator: a grace period of 15 s takes 0.6 s. */
 const SPEED = 25;
 const WAIT_MS = 15_000;
-
-const CRDS: ResourceType = {
-  group: 'apiextensions.k8s.io',
-  version: 'v1',
-  plural: 'customresourcedefinitions',
-  kind: 'CustomResourceDefinition',
-  namespaced: false,
-};
 
 /** A safekeeper whose process and disk a test can take away. */
 export interface TestSafekeeper {
@@ -50,9 +39,9 @@ export interface OperatorOptions {
   readonly slowClusterListMs?: number;
 }
 
-/** The embedded API, a KubeClient, and as many agents as asked for; no operator yet. */
+/** A Kubernetes API, a KubeClient, and as many agents as asked for; no operator yet. */
 export class TestWorld implements AsyncDisposable {
-  readonly api: DevCluster;
+  readonly api: ApiServer;
   readonly client: KubeClient;
   readonly http = new HttpClient();
   readonly clock: Clock = fastClock(SPEED);
@@ -63,13 +52,9 @@ export class TestWorld implements AsyncDisposable {
   static async start(
     safekeeperCount: number,
     prepare: (dataDirectory: string, id: number) => Promise<void>,
+    { ownApi = false } = {},
   ): Promise<TestWorld> {
-    const log = pino({ level: 'silent' });
-    const api = await startDevCluster({ clock: fastClock(1), log });
-    const world = new TestWorld(api);
-    for (const definition of customResourceDefinitions()) {
-      await world.client.create(CRDS, definition, world.never);
-    }
+    const world = new TestWorld(await openApi({ own: ownApi }));
     for (let id = 1; id <= safekeeperCount; id++) {
       const dataDirectory = mkdtempSync(join(tmpdir(), `safekeeper-${id}-`));
       await prepare(dataDirectory, id);
@@ -84,7 +69,7 @@ export class TestWorld implements AsyncDisposable {
     return world;
   }
 
-  private constructor(api: DevCluster) {
+  private constructor(api: ApiServer) {
     this.api = api;
     const runtime = this.runtime('silent');
     const access = { server: api.url, headers: {}, tls: { verify: true }, namespace: undefined };
@@ -108,7 +93,7 @@ export class TestWorld implements AsyncDisposable {
       instance: 'test',
     });
     const sending = events.run(drain.signal);
-    const options = { client, events, runtime, http: this.http, namespace: NAMESPACE };
+    const options = { client, events, runtime, http: this.http, namespace: this.api.namespace };
     const running = runControllers(options, drain.signal, this.never);
     const stop = async () => {
       drain.abort();
@@ -126,7 +111,7 @@ export class TestWorld implements AsyncDisposable {
     const object = {
       apiVersion: API_VERSION,
       kind: CLUSTER_RESOURCE.kind,
-      metadata: { name: 'main', namespace: NAMESPACE },
+      metadata: { name: 'main', namespace: this.api.namespace },
       spec: { safekeepers, ...spec, recovery, inventory },
     };
     await this.client.create(CLUSTER_RESOURCE, object as unknown as SafekeeperCluster, this.never);
@@ -137,7 +122,7 @@ export class TestWorld implements AsyncDisposable {
     const object = {
       apiVersion: API_VERSION,
       kind: TIMELINE_RESOURCE.kind,
-      metadata: { name: `timeline-${name}`, namespace: NAMESPACE },
+      metadata: { name: `timeline-${name}`, namespace: this.api.namespace },
       spec: { clusterRef: { name: 'main' }, tenantId: TENANT, timelineId: timelineId(name), ...spec },
     };
     await this.client.create(TIMELINE_RESOURCE, object as unknown as SafekeeperTimeline, this.never);
@@ -146,11 +131,16 @@ export class TestWorld implements AsyncDisposable {
   /** Merge-patches `cluster`, or the object of the timeline of this digit. */
   async patch(what: string, patch: Record<string, unknown>): Promise<void> {
     if (what === 'cluster') {
-      await this.client.mergePatch(CLUSTER_RESOURCE, { namespace: NAMESPACE, name: 'main' }, patch, this.never);
+      await this.client.mergePatch(
+        CLUSTER_RESOURCE,
+        { namespace: this.api.namespace, name: 'main' },
+        patch,
+        this.never,
+      );
       return;
     }
     const { name } = (await this.timeline(what)).metadata;
-    await this.client.mergePatch(TIMELINE_RESOURCE, { namespace: NAMESPACE, name }, patch, this.never);
+    await this.client.mergePatch(TIMELINE_RESOURCE, { namespace: this.api.namespace, name }, patch, this.never);
   }
 
   async annotate(what: string, annotations: Record<string, string | null>): Promise<void> {
@@ -159,7 +149,7 @@ export class TestWorld implements AsyncDisposable {
 
   async deleteTimeline(digit: string): Promise<void> {
     const { name } = (await this.timeline(digit)).metadata;
-    await this.client.delete(TIMELINE_RESOURCE, { namespace: NAMESPACE, name }, {}, this.never);
+    await this.client.delete(TIMELINE_RESOURCE, { namespace: this.api.namespace, name }, {}, this.never);
   }
 
   async timeline(digit: string): Promise<SafekeeperTimeline> {
@@ -174,6 +164,18 @@ export class TestWorld implements AsyncDisposable {
     await safekeeper.stop();
     safekeeper.wipe();
     await safekeeper.start();
+  }
+
+  /** Waits until the operator has listed everybody's timelines anew. */
+  async scanned(): Promise<void> {
+    const lists = () => this.safekeepers.map(({ id }) => this.askedFor(id, /^GET \/v1\/tenant\/timeline$/));
+    const before = lists();
+    // The first list may have been under way.
+    await poll(
+      'a scan',
+      () => Promise.resolve(lists()),
+      (now) => now.every((count, index) => count > before[index]! + 1),
+    );
   }
 
   safekeeper(id: number): TestSafekeeper {
@@ -214,13 +216,13 @@ export class TestWorld implements AsyncDisposable {
   }
 
   async cluster(): Promise<SafekeeperCluster> {
-    return await this.client.get(CLUSTER_RESOURCE, { namespace: NAMESPACE, name: 'main' }, this.never);
+    return await this.client.get(CLUSTER_RESOURCE, { namespace: this.api.namespace, name: 'main' }, this.never);
   }
 
   async timelines(): Promise<readonly SafekeeperTimeline[]> {
     const { items } = await this.client.list<SafekeeperTimeline>(
       TIMELINE_RESOURCE,
-      { namespace: NAMESPACE },
+      { namespace: this.api.namespace },
       undefined,
       this.never,
     );
@@ -228,7 +230,7 @@ export class TestWorld implements AsyncDisposable {
   }
 
   async events(): Promise<readonly KubeEvent[]> {
-    const { items } = await this.client.list(EVENTS, { namespace: NAMESPACE }, undefined, this.never);
+    const { items } = await this.client.list(EVENTS, { namespace: this.api.namespace }, undefined, this.never);
     return items;
   }
 
@@ -272,7 +274,7 @@ export class TestWorld implements AsyncDisposable {
     for (const dispose of this.disposals) await dispose();
     await this.client[Symbol.asyncDispose]();
     await this.http[Symbol.asyncDispose]();
-    await this.api.close();
+    await this.api[Symbol.asyncDispose]();
   }
 }
 

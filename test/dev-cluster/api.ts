@@ -5,6 +5,8 @@ import { parse } from 'yaml';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { createLogger } from '../../src/base/log.ts';
 import { type DevCluster, startDevCluster } from '../../src/dev-cluster/dev-cluster.ts';
+import { type ApiServer, openApi } from '../api-server/api-server.ts';
+import { installDefinition } from '../api-server/definitions.ts';
 
 /** Decoded JSON of any shape: tests look into it and compare what they find. The named fields are merely common ones. */
 export interface Json {
@@ -39,16 +41,23 @@ export interface SendOptions {
   readonly accept?: string;
 }
 
-/** Raw HTTP to one server, without any Kubernetes client in between. */
+/** Raw HTTP to one server, without any Kubernetes client in between. `{namespace}` in a path is the test's own. */
 export class Api {
-  readonly cluster: DevCluster;
+  readonly url: string;
+  readonly namespace: string;
 
-  constructor(cluster: DevCluster) {
-    this.cluster = cluster;
+  constructor(server: Pick<ApiServer, 'url' | 'namespace'>) {
+    this.url = server.url;
+    this.namespace = server.namespace;
+  }
+
+  /** The URL of a path. */
+  at(path: string): string {
+    return this.url + path.replaceAll('{namespace}', this.namespace);
   }
 
   async send(method: string, path: string, body?: unknown, options: SendOptions = {}): Promise<Reply> {
-    const response = await fetch(this.cluster.url + path, {
+    const response = await fetch(this.at(path), {
       method,
       headers: {
         'user-agent': 'tester/1.0',
@@ -83,7 +92,7 @@ export class Api {
   /** Opens a watch; the events come one by one and `close` ends it. */
   async watch(path: string): Promise<EventStream> {
     const controller = new AbortController();
-    const response = await fetch(this.cluster.url + path, { signal: controller.signal });
+    const response = await fetch(this.at(path), { signal: controller.signal });
     if (response.status !== 200 || response.body === null) throw new Error(`watch: ${response.status}`);
     onTestFinished(() => controller.abort());
     return new EventStream(response.body.getReader());
@@ -128,23 +137,35 @@ export class EventStream {
   }
 }
 
-/** A server of its own for one test. */
-export async function startApi(clock: Clock = systemClock): Promise<Api> {
-  const cluster = await startDevCluster({ clock, log: createLogger('error') });
-  onTestFinished(() => cluster.close());
-  return new Api(cluster);
+/** A server for one test, in the form that this run is about. */
+export async function startApi(): Promise<Api> {
+  const server = await openApi();
+  onTestFinished(() => server[Symbol.asyncDispose]());
+  return new Api(server);
 }
 
 /** A server that knows the Widget kind. */
-export async function startWithWidgets(clock: Clock = systemClock): Promise<Api> {
-  const api = await startApi(clock);
-  const created = await api.post(CRDS, widgetDefinition());
-  if (created.status !== 201) throw new Error(JSON.stringify(created.body));
+export async function startWithWidgets(): Promise<Api> {
+  const api = await startApi();
+  await installDefinition(api.url, widgetDefinition() as never);
+  return api;
+}
+
+/** An embedded one, with what only that has: faults, and time that passes as a test likes. */
+export async function startEmbedded(clock: Clock = systemClock): Promise<Api & { readonly cluster: DevCluster }> {
+  const cluster = await startDevCluster({ clock, log: createLogger('error') });
+  onTestFinished(() => cluster.close());
+  return Object.assign(new Api({ url: cluster.url, namespace: 'default' }), { cluster });
+}
+
+export async function startEmbeddedWithWidgets(clock?: Clock): ReturnType<typeof startEmbedded> {
+  const api = await startEmbedded(clock);
+  await installDefinition(api.url, widgetDefinition() as never);
   return api;
 }
 
 export const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
-export const WIDGETS = '/apis/example.dev/v1alpha1/namespaces/default/widgets';
+export const WIDGETS = '/apis/example.dev/v1alpha1/namespaces/{namespace}/widgets';
 export const TENANT = '0123456789abcdef0123456789abcdef';
 
 export function widgetDefinition(): Json {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { items, startApi, text } from './api.ts';
 
-const CORE = '/api/v1/namespaces/default/events';
-const VIEW = '/apis/events.k8s.io/v1/namespaces/default/events';
+const CORE = '/api/v1/namespaces/{namespace}/events';
+const VIEW = '/apis/events.k8s.io/v1/namespaces/{namespace}/events';
 
-const event = {
+/** As somebody would report it in this namespace. */
+const eventIn = (namespace: string) => ({
   apiVersion: 'events.k8s.io/v1',
   kind: 'Event',
   metadata: { name: 'w.1' },
@@ -15,12 +16,13 @@ const event = {
   reason: 'Recovered',
   type: 'Normal',
   note: 'all is well',
-  regarding: { kind: 'Widget', namespace: 'default', name: 'w', uid: 'u-1' },
-};
+  regarding: { kind: 'Widget', namespace, name: 'w', uid: 'u-1' },
+});
 
 describe('events', () => {
   test('one event, two views', async () => {
     const api = await startApi();
+    const event = eventIn(api.namespace);
     const created = await api.post(VIEW, event);
     expect(created).toMatchObject({ status: 201, body: { note: 'all is well', regarding: { name: 'w' } } });
     const core = (await api.get(`${CORE}/w.1`)).body;
@@ -43,6 +45,7 @@ describe('events', () => {
 
   test('are selected by what they are about, in the names of each view', async () => {
     const api = await startApi();
+    const event = eventIn(api.namespace);
     await api.post(VIEW, event);
     await api.post(VIEW, { ...event, metadata: { name: 'v.1' }, regarding: { ...event.regarding, name: 'v' } });
     const found = async (path: string, selector: string) =>
@@ -56,6 +59,7 @@ describe('events', () => {
 
   test('a watch of one view tells of writes to the other', async () => {
     const api = await startApi();
+    const event = eventIn(api.namespace);
     const watch = await api.watch(`${CORE}?watch=1`);
     await api.post(VIEW, event);
     expect(await watch.next()).toMatchObject({ type: 'ADDED', object: { apiVersion: 'v1', message: 'all is well' } });
@@ -63,14 +67,23 @@ describe('events', () => {
 
   test('live beside their object and are complete', async () => {
     const api = await startApi();
-    const elsewhere = { ...event, regarding: { ...event.regarding, namespace: 'kube-system' } };
-    expect((await api.post(VIEW, elsewhere)).body.message).toContain('does not match event.namespace');
+    const event = eventIn(api.namespace);
+    const elsewhere = {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name: 'e.1' },
+      involvedObject: { ...event.regarding, namespace: 'kube-system' },
+    };
+    expect((await api.post(CORE, elsewhere)).body.message).toContain('does not match event.namespace');
+    const nowhere = { ...event, regarding: { ...event.regarding, namespace: '' } };
+    expect((await api.post(VIEW, nowhere)).body.message).toContain('does not match event.namespace');
     const { action: _, ...incomplete } = event;
     expect((await api.post(VIEW, incomplete)).body.message).toContain('action: Required value');
   });
 
   test('the table tells when, what and why', async () => {
     const api = await startApi();
+    const event = eventIn(api.namespace);
     await api.post(VIEW, event);
     const table = (await api.get(CORE, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' })).body;
     expect(

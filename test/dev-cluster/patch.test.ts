@@ -88,19 +88,19 @@ describe('merge patches', () => {
     await api.post(WIDGETS, widget('w'));
     const options = { contentType: 'application/strategic-merge-patch+json' };
     expect((await api.send('PATCH', `${WIDGETS}/w`, { spec: { replicas: 1 } }, options)).status).toBe(415);
-    const maps = '/api/v1/namespaces/default/configmaps';
+    const maps = '/api/v1/namespaces/{namespace}/configmaps';
     await api.post(maps, configMap('a', { finalizers: ['x.dev/one'] }, { k: '1' }));
     const patch = { metadata: { finalizers: ['x.dev/two'] }, data: { l: '2' } };
     const reply = await api.send('PATCH', `${maps}/a`, patch, options);
     expect(reply.body).toMatchObject({
-      metadata: { finalizers: ['x.dev/one', 'x.dev/two'] },
+      metadata: { finalizers: expect.arrayContaining(['x.dev/one', 'x.dev/two']) },
       data: { k: '1', l: '2' },
     });
   });
 
   test('a patch can demand a version, cannot move the object, and needs a known media type', async () => {
     const api = await startApi();
-    const maps = '/api/v1/namespaces/default/configmaps';
+    const maps = '/api/v1/namespaces/{namespace}/configmaps';
     await api.post(maps, configMap('a'));
     expect((await api.mergePatch(`${maps}/a`, { metadata: { resourceVersion: '1' } })).status).toBe(409);
     const renamed = await api.mergePatch(`${maps}/a`, { metadata: { name: 'b', uid: null, creationTimestamp: null } });

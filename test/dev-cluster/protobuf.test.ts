@@ -17,13 +17,13 @@ describe('protobuf', () => {
       data: { a: 'b' },
     });
     const api = await startApi();
-    const response = await fetch(`${api.cluster.url}/api/v1/namespaces/default/configmaps?fieldValidation=Strict`, {
+    const response = await fetch(api.at('/api/v1/namespaces/{namespace}/configmaps?fieldValidation=Strict'), {
       method: 'POST',
       headers: { 'content-type': 'application/vnd.kubernetes.protobuf' },
       body: CONFIG_MAP,
     });
     expect(response.status).toBe(201);
-    expect((await api.get('/api/v1/namespaces/default/configmaps/cm1')).body.data).toEqual({ a: 'b' });
+    expect((await api.get('/api/v1/namespaces/{namespace}/configmaps/cm1')).body.data).toEqual({ a: 'b' });
   });
 
   test('every cut and every changed byte is decoded or refused, never anything else', () => {

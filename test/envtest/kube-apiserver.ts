@@ -140,6 +140,8 @@ function apiserverFlags(directory: string): string[] {
     '--authorization-mode=RBAC',
     // Nobody makes the `default` accounts that pods would need.
     '--disable-admission-plugins=ServiceAccount',
+    // Else its end waits for watches that have no end.
+    '--shutdown-watch-termination-grace-period=1s',
     // History goes when a test says so.
     '--etcd-compaction-interval=0',
   ];

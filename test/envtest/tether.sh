@@ -1,4 +1,4 @@
-# Runs a program until SIGTERM, which is passed on. Standard input is the tether: when it ends, because whoever holds its
+# Runs a program until SIGTERM, which is passed on, a second time as SIGKILL. Standard input is the tether: when it ends, because whoever holds its
 # other end let go or died however suddenly, the program is killed and its directory removed.
 # Usage: tether.sh DIRECTORY PROGRAM [ARGUMENT ...]
 directory=$1
@@ -6,7 +6,8 @@ shift
 exec 3<&0 </dev/null
 "$@" 3<&- &
 program=$!
-trap 'kill -TERM "$program" 2>/dev/null' TERM
+signal=TERM
+trap 'kill -"$signal" "$program" 2>/dev/null; signal=KILL' TERM
 (
   read -r _ <&3
   trap '' TERM

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const STOP_TIMEOUT_MS = 20_000;
+const STOP_TIMEOUT_MS = 5_000;
 
 /** A program that ends with this process, however suddenly, and takes its directory with it. */
 export interface Tethered {
   /** Undefined while it runs. */
   exitCode(): number | undefined;
-  /** An orderly end; the directory stays. */
+  /** An orderly end, within five seconds; the directory stays. */
   stop(): Promise<void>;
   /** Kills it and removes the directory. */
   cut(): Promise<void>;
@@ -35,7 +35,7 @@ export function startTethered(directory: string, name: string, program: string, 
     lastWords: () => readFileSync(logPath, 'utf8').trim().split('\n').slice(-5).join('\n'),
     async stop() {
       child.kill('SIGTERM');
-      const timer = setTimeout(letGo, STOP_TIMEOUT_MS);
+      const timer = setTimeout(() => child.kill('SIGTERM'), STOP_TIMEOUT_MS);
       await ended;
       clearTimeout(timer);
     },

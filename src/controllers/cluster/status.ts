@@ -66,7 +66,8 @@ export function isClusterNews(before: SafekeeperClusterStatus, after: Safekeeper
   const essence = ({ observedGeneration, timelines, safekeepers, conditions: claims }: SafekeeperClusterStatus) =>
     JSON.stringify([
       observedGeneration,
-      timelines,
+      // The API server hands fields back in an order of its own.
+      Object.entries(timelines ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1)),
       safekeepers?.map(({ id, url, reachable, timelines: count, lost }) => [id, url, reachable, count, lost]),
       claims?.map(({ type, status, reason, observedGeneration: of, message }) => [
         type,

@@ -63,9 +63,10 @@ function stringErrors(schema: Schema, value: string, path: string): Cause[] {
     causes.push(invalidValue(path, value, `${path} in body should match '${schema.pattern}'`));
   }
   if (schema.format !== undefined && !isOfFormat(schema.format, value)) {
-    causes.push(
-      invalidValue(path, value, `${path} in body must be of type ${schema.format}: ${JSON.stringify(value)}`),
-    );
+    causes.push({
+      ...invalidValue(path, value, `${path} in body must be of type ${schema.format}: ${JSON.stringify(value)}`),
+      reason: 'FieldValueTypeInvalid',
+    });
   }
   return causes;
 }

@@ -19,7 +19,7 @@ export function testClient(url: string, runtime: Runtime): KubeClient {
 /** A made-up custom resource. */
 export interface Widget extends KubeObject {
   readonly spec?: { readonly color: string };
-  readonly status?: { readonly painted?: string };
+  readonly status?: { readonly painted?: string; readonly coats?: number };
 }
 
 export const WIDGETS: ResourceType<Widget> = {

@@ -1,21 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import { CRDS, items, startApi, startWithWidgets, text } from './api.ts';
+import { CRDS, items, startEmbedded, startEmbeddedWithWidgets, text } from './api.ts';
 
 const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json';
 
 describe('discovery', () => {
   test('version and health', async () => {
-    const api = await startApi();
+    const api = await startEmbedded();
     expect((await api.get('/version')).body).toMatchObject({ major: '1', minor: '32' });
     for (const path of ['/healthz', '/livez', '/readyz']) {
       expect(await api.get(path)).toMatchObject({ status: 200, body: 'ok' });
     }
-    expect(api.cluster.kubeconfig()).toContain(`server: ${api.cluster.url}`);
-    expect(api.cluster.kubeconfig()).toContain('current-context: safekeeper-demo');
   });
 
   test('the older form names every resource with its verbs and names', async () => {
-    const api = await startWithWidgets();
+    const api = await startEmbeddedWithWidgets();
     const groups = items((await api.get('/apis')).body.groups);
     expect(groups.map((group) => group.name)).toEqual([
       'events.k8s.io',
@@ -33,7 +31,7 @@ describe('discovery', () => {
   });
 
   test('the aggregated form has all in two answers', async () => {
-    const api = await startWithWidgets();
+    const api = await startEmbeddedWithWidgets();
     const { body } = await api.get('/apis', { accept: AGGREGATED });
     expect(body.kind).toBe('APIGroupDiscoveryList');
     const group = items(body.items).find((item) => text(item.metadata.name) === 'example.dev');
@@ -48,7 +46,7 @@ describe('discovery', () => {
   });
 
   test('OpenAPI documents describe the kinds and their hash follows the definition', async () => {
-    const api = await startWithWidgets();
+    const api = await startEmbeddedWithWidgets();
     const hashOf = async () =>
       (await api.get('/openapi/v3')).body.paths?.['apis/example.dev/v1alpha1']?.serverRelativeURL;
     const before = await hashOf();
@@ -73,7 +71,7 @@ describe('discovery', () => {
   });
 
   test('protobuf alone is not acceptable', async () => {
-    const api = await startApi();
+    const api = await startEmbedded();
     const reply = await api.get('/api/v1/namespaces', { accept: 'application/vnd.kubernetes.protobuf' });
     expect(reply).toMatchObject({ status: 406, body: { kind: 'Status', reason: 'NotAcceptable' } });
   });

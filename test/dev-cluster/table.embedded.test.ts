@@ -2,14 +2,14 @@ import { describe, expect, test } from 'vitest';
 import { compileJsonPath } from '../../src/dev-cluster/json-path.ts';
 import { formatAge } from '../../src/dev-cluster/table.ts';
 import { FakeClock } from '../support/fake-clock.ts';
-import { items, startWithWidgets, TENANT, WIDGETS, widget } from './api.ts';
+import { items, startEmbeddedWithWidgets, TENANT, WIDGETS, widget } from './api.ts';
 
 const TABLE = { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json' };
 
 describe('tables', () => {
   test('show the printer columns of a custom resource', async () => {
     const clock = new FakeClock('2026-01-01T00:00:00Z');
-    const api = await startWithWidgets(clock);
+    const api = await startEmbeddedWithWidgets(clock);
     await api.post(WIDGETS, widget('a'));
     await api.post(WIDGETS, widget('b', { replicas: 1 }));
     const status = {
@@ -39,7 +39,7 @@ describe('tables', () => {
   });
 
   test('of one object, with the whole object or none of it in the row', async () => {
-    const api = await startWithWidgets();
+    const api = await startEmbeddedWithWidgets();
     await api.post(WIDGETS, widget('a'));
     const whole = await api.get(`${WIDGETS}/a?includeObject=Object`, TABLE);
     expect(items(whole.body.rows)[0]?.object).toMatchObject({ kind: 'Widget' });
