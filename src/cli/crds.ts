@@ -18,11 +18,21 @@ export function crdFiles(): CrdFile[] {
   }));
 }
 
+/** Lets `kubectl apply -k` take the directory, and deploy/ include it. */
+function kustomization(files: readonly CrdFile[]): CrdFile {
+  const content = {
+    apiVersion: 'kustomize.config.k8s.io/v1beta1',
+    kind: 'Kustomization',
+    resources: files.map(({ fileName }) => fileName),
+  };
+  return { fileName: 'kustomization.yaml', text: `---\n${stringify(content)}` };
+}
+
 /** `crds`: prints the manifests, ready for `kubectl apply -f -`, or writes one file each. */
 export function crdsCommand(): Command {
   return new Command('crds')
     .description('print the custom resource definitions')
-    .option('-o, --output-dir <dir>', 'write one file per kind there, in place of printing')
+    .option('-o, --output-dir <dir>', 'write one file per kind and a kustomization there, in place of printing')
     .action(async ({ outputDir }: { outputDir?: string }) => {
       const files = crdFiles();
       if (outputDir === undefined) {
@@ -30,6 +40,7 @@ export function crdsCommand(): Command {
         return;
       }
       await mkdir(outputDir, { recursive: true });
-      for (const { fileName, text } of files) await writeFile(join(outputDir, fileName), text);
+      for (const { fileName, text } of [...files, kustomization(files)])
+        await writeFile(join(outputDir, fileName), text);
     });
 }

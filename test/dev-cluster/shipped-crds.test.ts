@@ -6,7 +6,7 @@ import { CRDS, type Json, startApi, TENANT, text } from './api.ts';
 
 const directory = join(import.meta.dirname, '../../crds');
 const definitions = readdirSync(directory)
-  .filter((file) => file.endsWith('.yaml'))
+  .filter((file) => file.startsWith('safekeeper.dev_'))
   .map((file) => parse(readFileSync(join(directory, file), 'utf8')) as Json);
 
 const GROUP = '/apis/safekeeper.dev/v1alpha1/namespaces/{namespace}';
