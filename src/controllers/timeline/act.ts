@@ -31,6 +31,8 @@ export type RecoveryPhase = 'Pulling' | 'Verifying';
 /** Told while a recovery goes on. */
 export interface RecoveryProgress {
   onPhase(phase: RecoveryPhase): void;
+  /** Whom the last look chose; until then it is the planned one. */
+  onDonor(donor: SafekeeperId): void;
   /** Bytes that have arrived at the recipient, where it tells. */
   onBytes(bytes: number): void;
 }
@@ -71,6 +73,7 @@ export async function recover(
     if (confirmation.kind === 'Discarded') return discarded(confirmation.message);
     const donor = cluster.safekeepers.get(confirmation.donor.id);
     if (donor === undefined) return discarded(`safekeeper ${confirmation.donor.id} left the cluster`);
+    progress.onDonor(donor.id);
     if (confirmation.donor.status.term < confirmation.floor) {
       await donor.client.termBump(order.timeline, confirmation.floor, signal);
     }

@@ -270,8 +270,8 @@ export class TimelineReconciler {
   }
 }
 
-function runningVisit({ phase, intent }: RecoveryTask): Omit<Visit, 'planned'> {
-  return { outcome: underWay(phase, intent), plan: undefined, againAfterMs: PROGRESS_INTERVAL_MS };
+function runningVisit(task: RecoveryTask): Omit<Visit, 'planned'> {
+  return { outcome: underWay(task), plan: undefined, againAfterMs: PROGRESS_INTERVAL_MS };
 }
 
 /** Whoever is known to be a member or shows the timeline in its list; everybody while nobody is known. */

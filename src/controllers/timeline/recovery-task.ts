@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { describeError } from '../../base/failure.ts';
+import type { SafekeeperId } from '../../domain/ids.ts';
 import type { RecoveryIntent } from '../../domain/recovery-intent.ts';
 import { recover, type RecoveryOrder, type RecoveryPhase, type RecoveryResult } from './act.ts';
 
@@ -8,6 +9,8 @@ export interface RecoveryTask {
   /** Ties log lines together. */
   readonly id: string;
   readonly intent: RecoveryIntent;
+  /** Who is copied: the planned one until the last look before the pull. */
+  readonly donor: SafekeeperId;
   /** Wall time. */
   readonly startedAtMs: number;
   /** Attempts of this loss, this one included. */
@@ -37,8 +40,12 @@ export function startRecovery(
   setMaxListeners(0, signal);
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort, { once: true });
-  const state: Pick<{ -readonly [Key in keyof RecoveryTask]: RecoveryTask[Key] }, 'phase' | 'bytesDone' | 'result'> = {
+  const state: Pick<
+    { -readonly [Key in keyof RecoveryTask]: RecoveryTask[Key] },
+    'phase' | 'donor' | 'bytesDone' | 'result'
+  > = {
     phase: 'Pulling',
+    donor: order.intent.donor,
     bytesDone: undefined,
     result: undefined,
   };
@@ -46,6 +53,11 @@ export function startRecovery(
     onPhase: (phase: RecoveryPhase) => {
       if (phase === state.phase) return;
       state.phase = phase;
+      onChange();
+    },
+    onDonor: (donor: SafekeeperId) => {
+      if (donor === state.donor) return;
+      state.donor = donor;
       onChange();
     },
     onBytes: (bytesDone: number) => {
@@ -68,6 +80,9 @@ export function startRecovery(
     attempt,
     get phase() {
       return state.phase;
+    },
+    get donor() {
+      return state.donor;
     },
     get bytesDone() {
       return state.bytesDone;

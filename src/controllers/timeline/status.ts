@@ -48,7 +48,7 @@ export function buildStatus(input: StatusInput): SafekeeperTimelineStatus {
   const { members, replicas } = planned;
   const proposal = plan?.kind === 'Propose' || plan?.kind === 'Blocked' ? plan.proposal : undefined;
   const anyLost = replicas.some(({ state }) => state === 'Lost');
-  const donor = task?.intent.donor ?? proposal?.donor ?? (anyLost ? chooseDonor(witnessesOf(replicas))?.id : undefined);
+  const donor = task?.donor ?? proposal?.donor ?? (anyLost ? chooseDonor(witnessesOf(replicas))?.id : undefined);
   // What nobody looked at is as it was last seen.
   const seen =
     replicas.length === 0
@@ -133,11 +133,11 @@ const OUTCOMES = {
 
 /** The record of a recovery that has ended, for the history. */
 export function recoveryRecord(task: RecoveryTask, wallTimeMs: number): HistoryEntry | undefined {
-  const { intent, result, startedAtMs } = task;
+  const { intent, donor, result, startedAtMs } = task;
   if (result === undefined) return undefined;
   return {
     recipient: Number(intent.recipient),
-    donor: Number(intent.donor),
+    donor: Number(donor),
     fromLsn: result.kind === 'Recovered' ? formatLsn(result.fromLsn) : undefined,
     toLsn: result.kind === 'Recovered' ? formatLsn(result.toLsn) : undefined,
     startedAt: formatTimestamp(startedAtMs),
@@ -205,10 +205,10 @@ function proposalEntry(proposal: Proposal): ProposalEntry {
 }
 
 /** What the status shows of a recovery that runs, and of its failed attempt until the next one. */
-export function recoveryEntry({ intent, startedAtMs, attempt, bytesDone }: RecoveryTask): RecoveryEntry {
+export function recoveryEntry({ intent, donor, startedAtMs, attempt, bytesDone }: RecoveryTask): RecoveryEntry {
   return {
     recipient: Number(intent.recipient),
-    donor: Number(intent.donor),
+    donor: Number(donor),
     fencing: intent.fencing,
     forced: intent.forced,
     startedAt: formatTimestamp(startedAtMs),
