@@ -57,6 +57,8 @@ export class TestWorld implements AsyncDisposable {
   readonly http = new HttpClient();
   readonly clock: Clock = fastClock(SPEED);
   readonly safekeepers: TestSafekeeper[] = [];
+  /** The metrics of the operator that was started last. */
+  registry = createRegistry();
   private readonly never = new AbortController().signal;
   private readonly disposals: Array<() => Promise<void> | void> = [];
 
@@ -98,6 +100,7 @@ export class TestWorld implements AsyncDisposable {
 
   /** Starts the controllers in this process; disposing the world, or what is returned, stops them. */
   startOperator({ level = 'silent', slowClusterListMs = 0 }: OperatorOptions = {}): { stop(): Promise<void> } {
+    this.registry = createRegistry();
     const runtime = this.runtime(level);
     const client = withSlowClusterList(this.client, slowClusterListMs);
     const drain = new AbortController();
@@ -108,7 +111,7 @@ export class TestWorld implements AsyncDisposable {
       instance: 'test',
     });
     const sending = events.run(drain.signal);
-    const options = { client, events, runtime, http: this.http, namespace: NAMESPACE };
+    const options = { client, events, runtime, http: this.http, registry: this.registry, namespace: NAMESPACE };
     const running = runControllers(options, drain.signal, this.never);
     const stop = async () => {
       drain.abort();

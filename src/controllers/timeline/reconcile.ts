@@ -93,6 +93,11 @@ export class TimelineReconciler {
     }
   };
 
+  /** Recoveries under way. */
+  get runningCount(): number {
+    return this.running.size;
+  }
+
   /** Resolves when no recovery runs any more; for the end, after `signal` was aborted. */
   async settled(): Promise<void> {
     await Promise.all([...this.running].map((task) => task.ended));
@@ -206,6 +211,7 @@ export class TimelineReconciler {
     const { clock, log } = this.options;
     const { result, intent, attempt, id } = task;
     tracking.task = undefined;
+    this.reporter.count(task);
     const record = recoveryRecord(task, clock.wallTimeMs());
     if (record !== undefined) tracking.ended = [record, ...tracking.ended];
     const detail = result.kind === 'Recovered' ? undefined : result.message;
