@@ -86,6 +86,7 @@ export async function runControllers(
       fieldManager: 'safekeeper-operator-timeline',
     }),
     random: runtime.random,
+    read: ({ metadata }, signal) => client.get(TIMELINE_RESOURCE, metadata, signal),
     enqueue: (key) => timelineController.enqueue(key, 'user'),
     signal: stop,
   });

@@ -44,7 +44,7 @@ export class Decisions {
 
   /** Every pull that may be planned; none when anything stands in the way. */
   plan(state: State, task: number): readonly Decision[] {
-    const key = readKey(state, task);
+    const key = `${readKey(state, task)} ${state.fencedTerm}`;
     const known = this.plans.get(key);
     if (known !== undefined) return known;
     const decisions = distinct(NAMINGS.flatMap((name) => this.planNamed(state, task, name) ?? []));
@@ -89,7 +89,8 @@ export class Decisions {
   private planNamed(state: State, task: number, name: (member: Member) => number): Decision | undefined {
     const answers = this.answersOf(state, task, name);
     const fencing = this.variant.fencing === 'ByTerms' ? 'Always' : 'Never';
-    const { plan, replicas } = planRecovery(planInput(answers, { policy: { fencing } }));
+    const fencedTerm = toTerm(this.variant.announced ? state.fencedTerm : 0);
+    const { plan, replicas } = planRecovery(planInput(answers, { policy: { fencing }, fencedTerm }));
     if (plan.kind !== 'Pull' || plan.intent.recipient !== id(name(state.target(task)))) return undefined;
     const intent = this.variant.bendPlan(plan.intent, witnessesOf(replicas));
     return this.toDecision(intent.donor, intent.floor, intent.planned, name);

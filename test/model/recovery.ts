@@ -112,7 +112,11 @@ export class Recovery {
       return;
     }
     const isPlan = next.taskPhase(task) === PLANNING;
-    const outcomes = isPlan ? decisions.plan(next, task) : decisions.confirm(next, task);
+    const outcomes = isPlan
+      ? decisions.plan(next, task)
+      : this.isOvertaken(next, task)
+        ? []
+        : decisions.confirm(next, task);
     const before = this.scratch;
     before.copyFrom(next);
     for (const decision of outcomes) {
@@ -144,7 +148,15 @@ export class Recovery {
     next.clearReads(task);
     next.setIntent(task, plan.donor, plan.floor, plan.expected);
     next.setPhase(task, variant.fencing === 'ByTerms' ? FENCING : RECHECKING);
+    // One step with the plan: the announcement is refused when the object has changed since it was read.
+    if (variant.fencing === 'ByTerms' && variant.announced) next.fencedTerm = plan.floor;
     emit(next, 'plans to copy from', task, plan.donor, stands ? undefined : 'I3');
+  }
+
+  /** By terms: somebody has announced another fence since. */
+  private isOvertaken(state: State, task: number): boolean {
+    const { fencing, announced } = this.variant;
+    return fencing === 'ByTerms' && announced && state.fencedTerm !== state.floor(task);
   }
 
   private confirmed(next: State, task: number, { donor, floor, expected }: Decision): void {
@@ -232,7 +244,8 @@ export class Recovery {
     const phase = state.taskPhase(task);
     if (phase === DONE || state.target(task) !== target) return false;
     const isRechecked = phase > RECHECKING || (phase === RECHECKING && state.visited(task) !== 0);
-    return this.variant.returnVoids === 'Rechecks' && isRechecked;
+    const { returnVoids } = this.variant;
+    return returnVoids === 'Plans' || (returnVoids === 'Rechecks' && isRechecked);
   }
 
   private raiseRecipient(state: State, next: State, task: number, emit: Emit): void {

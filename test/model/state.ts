@@ -41,7 +41,7 @@ export const INSTALLING: TaskPhase = 6;
 export const RAISING: TaskPhase = 7;
 export const DONE: TaskPhase = 8;
 
-const HEADER_BYTES = 7;
+const HEADER_BYTES = 8;
 const ACCEPTOR_BYTES = 2;
 export const PROPOSER_BYTES = 4 + MEMBER_COUNT;
 export const TASK_BYTES = 6 + 2 * MEMBER_COUNT;
@@ -126,6 +126,14 @@ export class State {
       }
     }
     throw new Error('more campaigns than a state has room for');
+  }
+
+  /** The floor of the last fence by terms, which operators announce before they raise anybody. */
+  get fencedTerm(): ModelTerm {
+    return this.at(7);
+  }
+  set fencedTerm(term: ModelTerm) {
+    this.bytes[7] = term;
   }
 
   /** Of the acceptor, 0 when its disk is lost. */

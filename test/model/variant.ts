@@ -28,12 +28,15 @@ export interface Variant {
   /** False: `confirmIntent` is given the answers of the plan again. */
   readonly recheck: boolean;
   /**
-   * What a replica that returned in between voids, even when it is lost again (rule R11): what is being re-checked or was
-   * confirmed already, because from there to the pull are milliseconds; or nothing.
+   * What a replica that returned in between voids, even when it is lost again (rule R11): whatever was planned for it,
+   * because who restored it has said so in the object; only what is being re-checked or was confirmed already, because
+   * from there to the pull are milliseconds; or nothing.
    */
-  readonly returnVoids: 'Rechecks' | 'Nothing';
+  readonly returnVoids: 'Plans' | 'Rechecks' | 'Nothing';
   /** When the floor is enforced: on the donor, not at all, or on the recipient once it is up. */
   readonly floor: 'OnDonor' | 'Never' | 'OnRecipient';
+  /** Whether plans know the floors that were announced. */
+  readonly announced: boolean;
   /** What the decisions see of a replica's status. */
   readonly view: (values: StatusValues) => StatusValues;
   /** What becomes of a plan, given the witnesses it was made of. */
@@ -50,6 +53,7 @@ const GRACE: Variant = {
   recheck: true,
   returnVoids: 'Rechecks',
   floor: 'OnDonor',
+  announced: true,
   view: (values) => values,
   bendPlan: (intent) => intent,
 };
@@ -59,5 +63,5 @@ export function byGrace(changes: Partial<Variant> = {}): Variant {
 }
 
 export function byTerms(changes: Partial<Variant> = {}): Variant {
-  return { ...GRACE, fencing: 'ByTerms', lostVotes: 'Kept', lostAcks: 'Kept', ...changes };
+  return { ...GRACE, fencing: 'ByTerms', lostVotes: 'Kept', lostAcks: 'Kept', returnVoids: 'Plans', ...changes };
 }

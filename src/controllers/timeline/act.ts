@@ -24,6 +24,8 @@ export interface RecoveryOrder extends Observer {
   readonly sources: MemberSources;
   readonly pullTimeoutMs: number;
   readonly stallTimeoutMs: number;
+  /** Whether the object, as the API server has it now, shows this recovery and no later one (rules R12, R18). */
+  readonly isCurrent: (signal: AbortSignal) => Promise<boolean>;
 }
 
 export type RecoveryPhase = 'Pulling' | 'Verifying';
@@ -65,7 +67,11 @@ export async function recover(
     if (recipient === undefined) return discarded(`safekeeper ${intent.recipient} left the cluster`);
     await prepareWitnesses(order, signal);
     const others = intent.members.all.filter((id) => id !== intent.recipient);
-    const reads = await readInOrder(order, intent.recipient, others, signal);
+    const [reads, isCurrent] = await Promise.all([
+      readInOrder(order, intent.recipient, others, signal),
+      order.isCurrent(signal),
+    ]);
+    if (!isCurrent) return discarded('another operator has taken this recovery over, or finished one');
     if (tracking.memory.since.get(intent.recipient)?.sinceMs !== lostSinceMs) {
       return discarded(`safekeeper ${intent.recipient} has answered otherwise in between`);
     }

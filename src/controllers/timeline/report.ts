@@ -69,13 +69,16 @@ export class Reporter {
     );
   }
 
-  /** A recovery that has ended, for the metrics. */
-  count({ result, intent, startedAtMs }: RecoveryTask): void {
+  /** A recovery has ended; the next status will say so. */
+  tellEnd(object: SafekeeperTimeline, { id, result, intent, startedAtMs }: RecoveryTask): void {
     if (result === undefined) return;
-    const { metrics, clock } = this.options;
+    const { metrics, clock, log } = this.options;
     metrics.recoveries.inc({ result: result.kind, fencing: intent.fencing });
     metrics.recoverySeconds.observe({ result: result.kind }, Math.max(0, clock.wallTimeMs() - startedAtMs) / 1_000);
     if (result.kind === 'Recovered') metrics.restoredBytes.inc(intent.snapshotSizeBytes);
+    const detail = result.kind === 'Recovered' ? undefined : result.message;
+    const fields = { ...correlation(object), safekeeper: intent.recipient, recovery: id, result: result.kind, detail };
+    log.info(fields, 'Recovery ended');
   }
 
   private async write(input: StatusInput, signal: AbortSignal): Promise<void> {
