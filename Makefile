@@ -44,8 +44,12 @@ build: node_modules/.installed
 bench-transfer: build
 	@npx tsx test/bench/bench-transfer.ts
 
+## bench-control: how fast the operator is on a real kube-apiserver, against a bare loop (BENCH_SCALE=0.1 for a quick look)
+bench-control: build envtest
+	@npx tsx test/bench/bench-control.ts
+
 ## crds: write the CRD manifests anew from src/api
 crds: build
 	@node dist/safekeeper-operator.js crds --output-dir crds
 
-.PHONY: help demo test test-real envtest model check build bench-transfer crds
+.PHONY: help demo test test-real envtest model check build bench-transfer bench-control crds

@@ -12,6 +12,7 @@ import {
   writtenBytes,
 } from './processes.ts';
 import { forget, pullAll, timelinePath } from './pull.ts';
+import { readScale } from './scale.ts';
 import { activeWalBytes, layTimeline, SEGMENT_BYTES } from './timelines.ts';
 
 const RECIPIENT_ID = 2;
@@ -144,14 +145,6 @@ function timelineIdOf(index: number): TenantTimelineId {
   const timelineId = parseTimelineId(index.toString(16).padStart(32, '0'));
   if (tenantId === undefined || timelineId === undefined) throw new Error('these are ids');
   return { tenantId, timelineId };
-}
-
-function readScale(): number {
-  const text = process.env['BENCH_SCALE'] ?? '1';
-  const scale = Number(text);
-  if (!(scale > 0))
-    throw new Error(`BENCH_SCALE is ${JSON.stringify(text)}: it must be a number above 0, 0.1 for a quick look`);
-  return scale;
 }
 
 function round(value: number): number {

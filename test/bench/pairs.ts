@@ -11,9 +11,9 @@ const PAIRS = 5;
  * Our time divided by the baseline's: the median of pairs that run right after each other, so that a machine that is
  * busy with something else slows both, and in turn the one and the other first.
  */
-export async function compareInPairs(name: string, ours: Run, baseline: Run): Promise<number> {
+export async function compareInPairs(name: string, ours: Run, baseline: Run, pairCount = PAIRS): Promise<number> {
   const pairs: Array<{ readonly ours: number; readonly baseline: number }> = [];
-  for (let index = 0; index < PAIRS; index++) {
+  for (let index = 0; index < pairCount; index++) {
     const [first, second] = index % 2 === 0 ? [ours, baseline] : [baseline, ours];
     const times = new Map([
       [first, await timeSeconds(first)],

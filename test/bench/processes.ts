@@ -12,10 +12,10 @@ export interface ServerProcess extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** The built agent on a data directory that exists. */
-export function startAgentProcess(dataDirectory: string, id: number): Promise<ServerProcess> {
-  const flags = ['--data-dir', dataDirectory, '--id', String(id), '--listen', '127.0.0.1:0', '--log-level', 'warn'];
-  return startServer(PROGRAM, ['agent', ...flags]);
+/** The built agent on a data directory that exists; port 0 lets the system pick. */
+export function startAgentProcess(dataDirectory: string, id: number, port = 0): Promise<ServerProcess> {
+  const where = ['--data-dir', dataDirectory, '--listen', `127.0.0.1:${port}`];
+  return startServer(PROGRAM, ['agent', ...where, '--id', String(id), '--log-level', 'warn']);
 }
 
 /** A plain file server for one file. */
@@ -23,7 +23,7 @@ export function startStaticServer(path: string): Promise<ServerProcess> {
   return startServer(STATIC_SERVER, [path]);
 }
 
-async function startServer(program: string, args: readonly string[]): Promise<ServerProcess> {
+export async function startServer(program: string, args: readonly string[]): Promise<ServerProcess> {
   const child = fork(program, args);
   const message = await Promise.race([once(child, 'message'), once(child, 'exit')]);
   const [first] = message as [{ url?: string } | number | null];

@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TenantTimelineId } from '../../src/domain/ids.ts';
-import { type Lsn, lsn } from '../../src/domain/lsn.ts';
+import { INVALID_LSN, type Lsn, lsn } from '../../src/domain/lsn.ts';
 import { NO_MEMBERSHIP } from '../../src/domain/membership.ts';
 import { term } from '../../src/domain/term.ts';
 import type { ControlFile } from '../../src/safekeeper/control-file.ts';
@@ -43,6 +43,14 @@ export async function layTimeline(
   const last = segmentNumber(flushLsn, SEGMENT_BYTES);
   if (segmentNumber(lsn(START_LSN + BigInt(walBytes)), SEGMENT_BYTES) !== last) throw new Error('too many bytes');
   await writeFile(join(directory, CONTROL_FILE_NAME), encodeControlFile(controlFileOf(id, commitLsn)));
+}
+
+/** A timeline that no compute has written to: a control file alone. */
+export async function layUninitialized(dataDirectory: string, id: TenantTimelineId): Promise<void> {
+  const directory = join(dataDirectory, id.tenantId, id.timelineId);
+  await mkdir(directory, { recursive: true });
+  const file = { ...controlFileOf(id, START_LSN), remoteConsistentLsn: INVALID_LSN };
+  await writeFile(join(directory, CONTROL_FILE_NAME), encodeControlFile(file));
 }
 
 async function writeWal(directory: string, walBytes: number): Promise<{ commitLsn: Lsn; flushLsn: Lsn }> {
