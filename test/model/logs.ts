@@ -19,6 +19,11 @@ export type ModelTerm = number;
 const FENCE_BLOCK = 1024n;
 const TERMS_PER_BLOCK = 16n;
 
+/** How many fences lead there. */
+export function fencesBelow(value: ModelTerm): number {
+  return Math.floor(value / Number(TERMS_PER_BLOCK));
+}
+
 export function toTerm(value: ModelTerm): Term {
   const per = Number(TERMS_PER_BLOCK);
   return term(BigInt(Math.floor(value / per)) * FENCE_BLOCK + BigInt(value % per));

@@ -1,6 +1,6 @@
 import { type Consensus, type Emit, isUp } from './consensus.ts';
 import type { Decision, Decisions } from './decisions.ts';
-import { NO_LOG } from './logs.ts';
+import { fencesBelow, NO_LOG } from './logs.ts';
 import {
   ALL,
   type Bounds,
@@ -134,6 +134,11 @@ export class Recovery {
 
   private adopt(before: State, next: State, task: number, plan: Decision, emit: Emit): void {
     const { variant, decisions } = this;
+    if (fencesBelow(plan.floor) > next.bounds.fences) {
+      next.endTask(task, NO_TASK);
+      emit(next, 'plans nothing', task, plan.donor, undefined);
+      return;
+    }
     if (!variant.recheck) {
       next.setIntent(task, plan.donor, plan.floor, plan.expected);
       const [same] = decisions.confirm(next, task);

@@ -15,7 +15,7 @@ export interface Row {
 }
 
 /** Where no other bounds are named. */
-export const DEFAULT_BOUNDS: Bounds = { proposers: 2, campaigns: 3, entries: 1, losses: 1, recoveries: 1 };
+export const DEFAULT_BOUNDS: Bounds = { proposers: 2, campaigns: 3, entries: 1, losses: 1, recoveries: 1, fences: 3 };
 const SHORT: Bounds = { ...DEFAULT_BOUNDS, campaigns: 2 };
 /** The smallest in which a stale plan does harm. */
 export const TWICE: Bounds = { ...SHORT, losses: 2, recoveries: 2 };

@@ -17,6 +17,8 @@ export interface Bounds {
   readonly losses: number;
   /** Installed replicas; plans that come to nothing are free. */
   readonly recoveries: number;
+  /** How many 1,024s above the first term a fence may go: fences that come to nothing go on without end. */
+  readonly fences: number;
 }
 
 export type ProposerPhase = number;
