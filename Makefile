@@ -46,7 +46,7 @@ bench-transfer: build
 
 ## bench-control: how fast the operator is on a real kube-apiserver, against a bare loop (BENCH_SCALE=0.1 for a quick look)
 bench-control: build envtest
-	@npx tsx test/bench/bench-control.ts
+	@npx tsx test/bench/bench-control.ts $(ARGS)
 
 ## crds: write the CRD manifests anew from src/api
 crds: build

@@ -23,7 +23,9 @@ export class OperatorProcess implements AsyncDisposable {
   static async start(kubeconfigPath: string, namespace: string): Promise<OperatorProcess> {
     const address = `127.0.0.1:${await freePort()}`;
     const flags = ['--kubeconfig', kubeconfigPath, '--namespace', namespace, '--health-listen', address];
-    const child = fork(PROGRAM, ['operator', ...flags, '--no-leader-elect', '--log-level', 'error']);
+    const child = fork(PROGRAM, ['operator', ...flags, '--no-leader-elect', '--log-level', 'error'], {
+      execArgv: process.env['OPERATOR_NODE_FLAGS']?.split(' ') ?? [],
+    });
     return new OperatorProcess(child, `http://${address}/metrics`);
   }
 

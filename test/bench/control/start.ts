@@ -35,7 +35,7 @@ export async function benchStart(cluster: BenchCluster, root: string, ids: reado
   });
   const program = await bundleBareLoop(root);
   const bare = inFreshNamespace(cluster, safekeepers, ids, async (namespace) => {
-    const child = fork(program);
+    const child = fork(program, { execArgv: [] });
     child.send({ address: plain(cluster), namespace, safekeepers, concurrency: BARE_CONCURRENCY });
     const [code] = (await once(child, 'exit')) as [number | null];
     if (code !== 0) throw new Error(`the bare loop ended with ${code}`);
