@@ -46,6 +46,7 @@ interface Visit extends VisitReport {
 const PROGRESS_INTERVAL_MS = 5_000;
 const BLOCKED_RECHECK_MS = 30_000;
 const AGAIN_MS_MIN = 500;
+const FIRST_SCAN_PATIENCE_MS = 3_000;
 
 /** Looks after SafekeeperTimelines: observe, plan, act, say so. One visit is short; recoveries run beside the visits. */
 export class TimelineReconciler {
@@ -53,6 +54,8 @@ export class TimelineReconciler {
   private readonly reporter: Reporter;
   private readonly tracked = new Map<ObjectKey, Tracking>();
   private readonly running = new Set<Promise<void>>();
+  /** Since when (monotonic ms) timelines have waited for their cluster's first scan. */
+  private readonly awaited = new Map<ObjectKey, number>();
 
   constructor(options: TimelineReconcilerOptions) {
     this.options = options;
@@ -74,17 +77,14 @@ export class TimelineReconciler {
     );
     switch (resolved.kind) {
       case 'NotYet':
-        // The cluster's first scan asks for the next visit.
-        if (object.status?.conditions === undefined) {
-          await this.reporter.reportUnplanned(object, { kind: 'Observing' }, signal);
-        }
-        return { kind: 'Done' };
+        return await this.awaitCluster(object, signal);
       case 'Problem':
         this.forget(key, resolved.message);
         await this.reporter.reportUnplanned(object, resolved, signal);
         return { kind: 'RequeueAfter', delayMs: BLOCKED_RECHECK_MS };
       case 'Resource': {
         const { resource } = resolved;
+        this.awaited.delete(resource.cluster.key);
         const tracking = this.track(key, resource);
         const visit = await this.visit(key, resource, tracking, signal);
         await this.tell(resource, tracking, visit, signal);
@@ -95,6 +95,19 @@ export class TimelineReconciler {
         return assertNever(resolved);
     }
   };
+
+  /** The cluster's first scan asks for the next visit. Only a slow one is worth a write to each of its timelines. */
+  private async awaitCluster(object: SafekeeperTimeline, signal: AbortSignal): Promise<ReconcileResult> {
+    if (object.status?.conditions !== undefined) return { kind: 'Done' };
+    const nowMs = this.options.clock.monotonicMs();
+    const { cluster } = correlation(object);
+    const sinceMs = this.awaited.get(cluster) ?? nowMs;
+    this.awaited.set(cluster, sinceMs);
+    const patienceMs = sinceMs + FIRST_SCAN_PATIENCE_MS - nowMs;
+    if (patienceMs > 0) return { kind: 'RequeueAfter', delayMs: patienceMs };
+    await this.reporter.reportUnplanned(object, { kind: 'Observing' }, signal);
+    return { kind: 'Done' };
+  }
 
   /** Recoveries under way. */
   get runningCount(): number {
