@@ -47,6 +47,7 @@ export class TestWorld implements AsyncDisposable {
   readonly clock: Clock = fastClock(SPEED);
   readonly safekeepers: TestSafekeeper[] = [];
   private readonly never = new AbortController().signal;
+  private readonly logged: Array<{ readonly msg: string }> = [];
   private readonly disposals: Array<() => Promise<void> | void> = [];
 
   static async start(
@@ -78,7 +79,9 @@ export class TestWorld implements AsyncDisposable {
 
   private runtime(level: LogLevel) {
     const metrics = createRuntimeMetrics(createRegistry());
-    return { clock: this.clock, random: Math.random, log: pino({ level }, pino.destination(2)), metrics };
+    const kept = { write: (line: string) => void this.logged.push(JSON.parse(line) as { msg: string }) };
+    const log = level === 'silent' ? pino({ level: 'warn' }, kept) : pino({ level }, pino.destination(2));
+    return { clock: this.clock, random: Math.random, log, metrics };
   }
 
   /** Starts the controllers in this process; disposing the world, or what is returned, stops them. */
@@ -198,6 +201,24 @@ export class TestWorld implements AsyncDisposable {
   /** Lets operator time go by: so many seconds of it. */
   async pass(seconds: number): Promise<void> {
     await this.clock.sleep(seconds * 1_000, this.never);
+  }
+
+  /** The messages of everything that the operator logged as a warning or worse, each once. */
+  complaints(): string[] {
+    return [...new Set(this.logged.map(({ msg }) => msg))].sort();
+  }
+
+  /** Waits until nothing is written any more: for 30 seconds of operator time. */
+  async settles(): Promise<void> {
+    const versions = async () =>
+      [await this.cluster(), ...(await this.timelines())].map(({ metadata }) => metadata.resourceVersion).join();
+    let before: string;
+    let tries = 0;
+    do {
+      if (++tries > 10) throw new Error('resourceVersions do not stay still');
+      before = await versions();
+      await this.pass(30);
+    } while (before !== (await versions()));
   }
 
   async eventReasons(): Promise<string[]> {
