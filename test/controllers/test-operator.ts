@@ -260,11 +260,13 @@ export class TestWorld implements AsyncDisposable {
     what: string,
     countMin: number,
     fits: (timeline: SafekeeperTimeline) => boolean,
+    waitMs = WAIT_MS,
   ): Promise<readonly SafekeeperTimeline[]> {
     return await poll(
       what,
       () => this.timelines(),
       (all) => all.length >= countMin && all.every(fits),
+      waitMs,
     );
   }
 
@@ -273,6 +275,7 @@ export class TestWorld implements AsyncDisposable {
     digit: string,
     what: string,
     fits: (timeline: SafekeeperTimeline) => boolean,
+    waitMs = WAIT_MS,
   ): Promise<SafekeeperTimeline> {
     const fitting = (all: readonly SafekeeperTimeline[]) =>
       all.filter((timeline) => timeline.spec.timelineId === timelineId(digit) && fits(timeline));
@@ -281,14 +284,19 @@ export class TestWorld implements AsyncDisposable {
         what,
         () => this.timelines(),
         (all) => fitting(all).length > 0,
+        waitMs,
       ),
     );
     if (found === undefined) throw new Error('a timeline that fitted is gone');
     return found;
   }
 
-  async untilCluster(what: string, fits: (cluster: SafekeeperCluster) => boolean): Promise<SafekeeperCluster> {
-    return await poll(what, () => this.cluster(), fits);
+  async untilCluster(
+    what: string,
+    fits: (cluster: SafekeeperCluster) => boolean,
+    waitMs = WAIT_MS,
+  ): Promise<SafekeeperCluster> {
+    return await poll(what, () => this.cluster(), fits, waitMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -342,8 +350,13 @@ function withSlowClusterList(client: KubeClient, delayMs: number): KubeClient {
   return slow;
 }
 
-async function poll<Value>(what: string, read: () => Promise<Value>, fits: (value: Value) => boolean): Promise<Value> {
-  const deadlineMs = performance.now() + WAIT_MS;
+async function poll<Value>(
+  what: string,
+  read: () => Promise<Value>,
+  fits: (value: Value) => boolean,
+  waitMs = WAIT_MS,
+): Promise<Value> {
+  const deadlineMs = performance.now() + waitMs;
   for (;;) {
     const value = await read();
     if (fits(value)) return value;
