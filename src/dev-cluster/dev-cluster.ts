@@ -63,7 +63,7 @@ export interface DevCluster extends AsyncDisposable {
  *   functions that only this CEL has (bytes.json, …). Regular expressions are JavaScript's, which know more than RE2.
  * - Foreground deletion (treated as background), finalizers of custom resources when their definition is deleted (not waited
  *   for), graceful deletion of pods, ratcheting of old invalid values.
- * - Server-side apply keeps the order of existing list items and puts new ones last.
+ * - Server-side apply and strategic merge keep the order of existing list items and put new ones last.
  */
 export async function startDevCluster(options: DevClusterOptions): Promise<DevCluster> {
   const { clock } = options;

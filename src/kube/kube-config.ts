@@ -1,2 +1,2 @@
-/** The one part of the library that is used when the program runs; by itself, so that a bundler can drop the rest. */
-export { KubeConfig } from '@kubernetes/client-node';
+/** The parts of the library that are used when the program runs; by themselves, so that a bundler can drop the rest. */
+export { KubeConfig, loadYaml } from '@kubernetes/client-node';

@@ -35,6 +35,8 @@ export interface ApiServer extends AsyncDisposable {
    * others use, too, cannot do that: ask for one of your own.
    */
   expire(): Promise<void>;
+  /** Ends it, and starts it again where it was once `meanwhile` is done. Needs one of your own, too. */
+  restart(meanwhile: () => Promise<void>): Promise<void>;
 }
 
 export type ApiForm = 'embedded' | 'real';
@@ -50,8 +52,8 @@ export async function openApi({ own = false } = {}): Promise<ApiServer> {
   if (shared === undefined) return await openEmbedded();
   if (own) return await openOwnReal();
   const door = await openRealDoor(shared);
-  const expire = () => Promise.reject(new Error('the real server is shared: open one of your own'));
-  return await withNamespace({ form: 'real', door, expire, close: () => Promise.resolve() });
+  const refuse = () => Promise.reject(new Error('the real server is shared: open one of your own'));
+  return await withNamespace({ form: 'real', door, expire: refuse, restart: refuse, close: () => Promise.resolve() });
 }
 
 async function openEmbedded(): Promise<ApiServer> {
@@ -59,20 +61,28 @@ async function openEmbedded(): Promise<ApiServer> {
   const door = await openDoor({ url: cluster.url });
   await installDefinitions(door.url);
   const expire = () => Promise.resolve(cluster.compact());
-  return await withNamespace({ form: 'embedded', door, expire, close: () => cluster.close() });
+  const restart = async (meanwhile: () => Promise<void>) => {
+    using _away = door.close();
+    await meanwhile();
+    // What it remembers of the past does not survive.
+    cluster.compact();
+  };
+  return await withNamespace({ form: 'embedded', door, expire, restart, close: () => cluster.close() });
 }
 
 async function openOwnReal(): Promise<ApiServer> {
   const server = await startOwnKubeApiserver();
   const door = await openRealDoor(server);
   await installDefinitions(door.url);
-  const expire = async () => {
-    // It serves recent versions from a memory that only its end empties.
+  const restart = async (meanwhile: () => Promise<void>) => {
     await server.stop();
-    await server.compact();
+    await meanwhile();
     await server.start();
   };
-  return await withNamespace({ form: 'real', door, expire, close: async () => await server[Symbol.asyncDispose]() });
+  // It serves recent versions from a memory that only its end empties.
+  const expire = () => restart(() => server.compact());
+  const close = async () => await server[Symbol.asyncDispose]();
+  return await withNamespace({ form: 'real', door, expire, restart, close });
 }
 
 async function openRealDoor(address: KubeApiserverAddress): Promise<ApiDoor> {
@@ -87,7 +97,7 @@ export async function startOwnKubeApiserver(): Promise<KubeApiserver> {
 }
 
 async function withNamespace(
-  api: Pick<ApiServer, 'form' | 'door' | 'expire'> & { close(): Promise<void> },
+  api: Pick<ApiServer, 'form' | 'door' | 'expire' | 'restart'> & { close(): Promise<void> },
 ): Promise<ApiServer> {
   const { form, door } = api;
   const namespace = `test-${randomBytes(6).toString('hex')}`;
@@ -101,6 +111,7 @@ async function withNamespace(
     form,
     door,
     expire: () => api.expire(),
+    restart: (meanwhile) => api.restart(meanwhile),
     url: door.url,
     namespace,
     kubeconfig: () => kubeconfigFor(door.url, namespace),

@@ -28,6 +28,8 @@ export interface ApiDoor extends AsyncDisposable {
   react: (request: ApiRequestLine) => ApiReaction | undefined;
   /** Breaks the connection of every running watch. */
   dropWatches(): void;
+  /** Nothing comes any more on the watches that run now, and nobody says so: a proxy forgot them. */
+  silenceWatches(): void;
   /** Keeps every watch open but silent, bookmarks included, until disposed; what was withheld follows then. */
   freezeWatches(): Disposable;
   /** Breaks all connections and accepts no other until disposed. */
@@ -60,6 +62,9 @@ export async function openDoor(target: DoorTarget): Promise<ApiDoor> {
     react: () => undefined,
     dropWatches: () => {
       for (const { response } of state.watches) response.destroy();
+    },
+    silenceWatches: () => {
+      for (const { upstream } of state.watches) upstream.removeAllListeners('data').resume();
     },
     freezeWatches: () => {
       state.frozen++;

@@ -52,6 +52,7 @@ export class TestWorld implements AsyncDisposable {
   private readonly never = new AbortController().signal;
   private readonly watching = new AbortController();
   private readonly history: TimelineHistory;
+  private readonly logged: Array<{ readonly msg: string }> = [];
   private readonly disposals: Array<() => Promise<void> | void> = [];
 
   static async start(
@@ -84,7 +85,9 @@ export class TestWorld implements AsyncDisposable {
 
   private runtime(level: LogLevel) {
     const metrics = createRuntimeMetrics(createRegistry());
-    return { clock: this.clock, random: Math.random, log: pino({ level }, pino.destination(2)), metrics };
+    const kept = { write: (line: string) => void this.logged.push(JSON.parse(line) as { msg: string }) };
+    const log = level === 'silent' ? pino({ level: 'warn' }, kept) : pino({ level }, pino.destination(2));
+    return { clock: this.clock, random: Math.random, log, metrics };
   }
 
   /** Starts the controllers in this process; disposing the world, or what is returned, stops them. */
@@ -220,6 +223,24 @@ export class TestWorld implements AsyncDisposable {
     await this.clock.sleep(seconds * 1_000, this.never);
   }
 
+  /** The messages of everything that the operator logged as a warning or worse, each once. */
+  complaints(): string[] {
+    return [...new Set(this.logged.map(({ msg }) => msg))].sort();
+  }
+
+  /** Waits until nothing is written any more: for 30 seconds of operator time. */
+  async settles(): Promise<void> {
+    const versions = async () =>
+      [await this.cluster(), ...(await this.timelines())].map(({ metadata }) => metadata.resourceVersion).join();
+    let before: string;
+    let tries = 0;
+    do {
+      if (++tries > 10) throw new Error('resourceVersions do not stay still');
+      before = await versions();
+      await this.pass(30);
+    } while (before !== (await versions()));
+  }
+
   async eventReasons(): Promise<string[]> {
     return (await this.events()).map(({ reason }) => reason);
   }
@@ -259,11 +280,13 @@ export class TestWorld implements AsyncDisposable {
     what: string,
     countMin: number,
     fits: (timeline: SafekeeperTimeline) => boolean,
+    waitMs = WAIT_MS,
   ): Promise<readonly SafekeeperTimeline[]> {
     const found = await poll(
       what,
       () => this.timelines(),
       (all) => all.length >= countMin && all.every(fits),
+      waitMs,
     );
     for (const timeline of found) this.history.forgetUntil(timeline);
     return found;
@@ -274,20 +297,25 @@ export class TestWorld implements AsyncDisposable {
     digit: string,
     what: string,
     fits: (timeline: SafekeeperTimeline) => boolean,
+    waitMs = WAIT_MS,
   ): Promise<SafekeeperTimeline> {
     const isIt = (timeline: SafekeeperTimeline) => timeline.spec.timelineId === timelineId(digit) && fits(timeline);
     const read = async () => {
       const timelines = await this.timelines();
       return { timelines, found: timelines.find(isIt) ?? this.history.find(isIt) };
     };
-    const { found } = await poll(what, read, (seen) => seen.found !== undefined);
+    const { found } = await poll(what, read, (seen) => seen.found !== undefined, waitMs);
     if (found === undefined) throw new Error('poll returns what fits');
     this.history.forgetUntil(found);
     return found;
   }
 
-  async untilCluster(what: string, fits: (cluster: SafekeeperCluster) => boolean): Promise<SafekeeperCluster> {
-    return await poll(what, () => this.cluster(), fits);
+  async untilCluster(
+    what: string,
+    fits: (cluster: SafekeeperCluster) => boolean,
+    waitMs = WAIT_MS,
+  ): Promise<SafekeeperCluster> {
+    return await poll(what, () => this.cluster(), fits, waitMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -342,8 +370,13 @@ function withSlowClusterList(client: KubeClient, delayMs: number): KubeClient {
   return slow;
 }
 
-async function poll<Value>(what: string, read: () => Promise<Value>, fits: (value: Value) => boolean): Promise<Value> {
-  const deadlineMs = performance.now() + WAIT_MS;
+async function poll<Value>(
+  what: string,
+  read: () => Promise<Value>,
+  fits: (value: Value) => boolean,
+  waitMs = WAIT_MS,
+): Promise<Value> {
+  const deadlineMs = performance.now() + waitMs;
   for (;;) {
     const value = await read();
     if (fits(value)) return value;

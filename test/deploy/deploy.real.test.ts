@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type RunningAgent, startAgent } from '../../src/agent/agent.ts';
 import { agentOptions, placeTimeline, safekeeperId, TENANT } from '../agent/test-agent.ts';
 import { startOwnKubeApiserver } from '../api-server/api-server.ts';
+import { openDoor } from '../api-server/door.ts';
 import { type KubeApiserver, kubeconfigOf } from '../envtest/kube-apiserver.ts';
 import { type BuiltImage, buildImage } from './image.ts';
 import { complaints, type OperatorProcess, startOperatorProcess } from './operator-process.ts';
@@ -17,6 +18,9 @@ const SYSTEM = 'safekeeper-operator';
 const ACCOUNT = `system:serviceaccount:${SYSTEM}:${SYSTEM}`;
 const LEADS = 'leader_election_leader{name="safekeeper-operator"}';
 const TIMELINES = ['1', '2'].map((digit) => digit.repeat(32));
+
+/** What the operator says while its token is refused. */
+const DURING_EXPIRY = ['Event not sent', 'Lease not renewed', 'Reconcile failed', 'Safekeeper lost timelines'];
 
 const hasKubectl = spawnSync('kubectl', ['version', '--client']).status === 0;
 if (!hasKubectl) console.warn('SKIPPED: kubectl is not on the PATH, so what deploy/ installs was not tried');
@@ -66,10 +70,13 @@ describe.skipIf(!hasKubectl)('deploy/', () => {
 
   async function startOperator(name: string): Promise<OperatorProcess> {
     const token = await output('create', 'token', SYSTEM, '-n', SYSTEM);
-    const kubeconfig = join(directory, name);
-    await writeFile(kubeconfig, kubeconfigOf({ ...server, token }, SYSTEM), { mode: 0o644 });
-    const flags = ['--kubeconfig', kubeconfig];
-    const operator = await startOperatorProcess({ program: image.program, flags, env: { HOSTNAME: name } });
+    const kubeconfig = kubeconfigOf({ ...server, token }, SYSTEM);
+    const operator = await startOperatorProcess({
+      program: image.program,
+      flags: [],
+      kubeconfig,
+      env: { HOSTNAME: name },
+    });
     operators.push(operator);
     return operator;
   }
@@ -167,6 +174,42 @@ describe.skipIf(!hasKubectl)('deploy/', () => {
       .toContain('Controllers are running');
     expect(complaints(second)).toEqual([]);
   }, 60_000);
+
+  test('a token that expired is read again, and nothing is lost over it', async () => {
+    // In order, so that the lease is free at once.
+    for (const operator of operators) {
+      operator.signal('SIGTERM');
+      await operator.ended;
+    }
+    const uid = await output('get', 'serviceaccount', SYSTEM, '-n', SYSTEM, '-o', 'jsonpath={.metadata.uid}');
+    // The API server lets a token live for a minute longer than it says.
+    const token = (lifetimeSeconds: number) =>
+      server.serviceAccountToken({ namespace: SYSTEM, name: SYSTEM, uid }, lifetimeSeconds - 60);
+    const tokenFile = join(directory, 'token');
+    const old = token(20);
+    await writeFile(tokenFile, old, { mode: 0o644 });
+    const operator = await startOperatorProcess({
+      program: image.program,
+      flags: [],
+      kubeconfig: kubeconfigOf({ url: server.url, ca: server.ca, tokenFile }, SYSTEM),
+    });
+    operators.push(operator);
+    await expect.poll(() => operator.metric(LEADS), { timeout: 10_000 }).toBe(1);
+
+    await using door = await openDoor(server);
+    const status = async () => {
+      const headers = { authorization: `Bearer ${old}` };
+      return (await fetch(`${door.url}/apis/safekeeper.dev/v1alpha1/safekeepertimelines`, { headers })).status;
+    };
+    await expect.poll(status, { timeout: 40_000, interval: 200 }).toBe(401);
+    await wipe(1);
+    await expect.poll(() => complaints(operator).length, { timeout: 10_000 }).toBeGreaterThan(0);
+    await writeFile(tokenFile, token(600));
+    await kubectl('wait', '-n', 'neon', '--for=condition=Ready=False', 'skt', '--all', '--timeout=30s');
+    await kubectl('wait', '-n', 'neon', '--for=condition=Ready', 'skt', '--all', '--timeout=60s');
+    const unlisted = operator.log().filter(({ level, msg }) => level !== 'info' && !DURING_EXPIRY.includes(msg));
+    expect(unlisted).toEqual([]);
+  }, 180_000);
 
   async function startSafekeeper(id: number) {
     const dataDirectory = mkdtempSync(join(tmpdir(), `safekeeper-${id}-`));

@@ -1,5 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { freePort } from '../support/free-port.ts';
 
 export interface LogLine {
@@ -25,6 +28,8 @@ export interface OperatorProcessOptions {
   /** The program and its first arguments, such as `['node', 'dist/safekeeper-operator.js']`. */
   readonly program: readonly string[];
   readonly flags: readonly string[];
+  /** YAML; written to a file that lives as long as the process. */
+  readonly kubeconfig: string;
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -32,8 +37,14 @@ export interface OperatorProcessOptions {
 export async function startOperatorProcess(options: OperatorProcessOptions): Promise<OperatorProcess> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  const directory = mkdtempSync(join(tmpdir(), 'operator-'));
+  // It may run as somebody else.
+  chmodSync(directory, 0o755);
+  const kubeconfig = join(directory, 'kubeconfig');
+  writeFileSync(kubeconfig, options.kubeconfig);
   const [program = '', ...first] = options.program;
-  const args = [...first, 'operator', '--health-listen', `127.0.0.1:${port}`, ...options.flags];
+  const own = ['operator', '--health-listen', `127.0.0.1:${port}`, '--kubeconfig', kubeconfig];
+  const args = [...first, ...own, ...options.flags];
   const child = spawn(program, args, {
     stdio: ['ignore', 'inherit', 'pipe'],
     env: { PATH: process.env['PATH'], ...options.env },
@@ -57,6 +68,7 @@ export async function startOperatorProcess(options: OperatorProcessOptions): Pro
       // A frozen one hears nothing but this.
       child.kill('SIGKILL');
       await ended;
+      rmSync(directory, { recursive: true, force: true });
     },
   };
 }

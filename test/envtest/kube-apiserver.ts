@@ -54,15 +54,18 @@ export async function startKubeApiserver(programs: string): Promise<KubeApiserve
   }
 }
 
+/** What a user proves itself by: a token, or a file with one. */
+type Access = Pick<KubeApiserverAddress, 'url' | 'ca'> & { readonly token?: string; readonly tokenFile?: string };
+
 /** A kubeconfig (YAML) for one user of it. */
-export function kubeconfigOf({ url, ca, token }: KubeApiserverAddress, namespace = 'default'): string {
+export function kubeconfigOf({ url, ca, token, tokenFile }: Access, namespace = 'default'): string {
   const name = 'envtest';
   const cluster = { server: url, 'certificate-authority-data': Buffer.from(ca).toString('base64') };
   return stringify({
     apiVersion: 'v1',
     kind: 'Config',
     clusters: [{ name, cluster }],
-    users: [{ name, user: { token } }],
+    users: [{ name, user: tokenFile === undefined ? { token } : { tokenFile } }],
     contexts: [{ name, context: { cluster: name, user: name, namespace } }],
     'current-context': name,
   });

@@ -127,6 +127,22 @@ describe('reflector', () => {
     expect(values.map(({ labels }) => labels.reason)).toContain('Expired');
   });
 
+  test('gives up a watch that fell silent without an end', async () => {
+    await using rig = await setUp();
+    const { namespace } = rig;
+    const selection = { namespace };
+    const impatient = new Reflector<Widget>({ ...rig, type: WIDGETS, selection, stallTimeoutMs: 400 });
+    rig.running.push(impatient.run(rig.stop.signal));
+    const created = await rig.client.create(WIDGETS, rig.newWidget('a'), never);
+    await eventually('a', () => impatient.store.size === 1 && rig.reflector.store.size === 1);
+    await eventually('both watch', () => rig.api.door.watchCount() === 2);
+    rig.api.door.silenceWatches();
+    await rig.client.delete(WIDGETS, created.metadata, {}, never);
+    await eventually('the deletion', () => impatient.store.size === 0);
+    // One that trusts its connection for longer has not heard of it.
+    expect(rig.reflector.store.size).toBe(1);
+  });
+
   test('loses and repeats nothing however often connections break and histories end', async () => {
     await using rig = await setUp({ own: true });
     await eventually('the first list', () => rig.reflector.hasSynced());

@@ -195,10 +195,13 @@ function tokenFile(name: string): object {
   return { 'auth-provider': { name: 'tokenFile', config: { tokenFile: join(folder, name) } } };
 }
 
-test('a token file is read once a minute at most, and again when its token is refused', async () => {
+test.each([
+  ['of a provider', () => tokenFile('token')],
+  ['beside the kubeconfig', () => ({ tokenFile: 'token' })],
+])('a token file %s is read once a minute at most, and again when its token is refused', async (_where, user) => {
   writeFileSync(join(folder, 'token'), 'first\n');
   const clock = new FakeClock();
-  const source = access(kubeconfig({ server: 'https://h' }, tokenFile('token')), clock);
+  const source = access(kubeconfig({ server: 'https://h' }, user()), clock);
   const first = await source.current();
   writeFileSync(join(folder, 'token'), 'second\n');
   expect([authorization(first), authorization(await source.current())]).toEqual(['Bearer first', 'Bearer first']);
