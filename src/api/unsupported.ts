@@ -8,8 +8,6 @@ export function unsupportedFields(spec: ClusterSpec): string[] {
   const used = [
     { path: 'spec.discovery', isUsed: spec.source.kind === 'pods' },
     { path: 'spec.storageController', isUsed: spec.storageController !== undefined },
-    { path: 'spec.auth.tokenSecretRef', isUsed: spec.tokenSecretRef !== undefined },
-    { path: 'spec.tls', isUsed: spec.tls !== undefined },
   ];
   return used.filter(({ isUsed }) => isUsed).map(({ path }) => path);
 }

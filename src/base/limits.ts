@@ -22,6 +22,8 @@ export const limits = {
   credentialRecheckMs: 1_000,
   credentialFileBytesMax: 1024 * 1024,
   credentialFilesMax: 64,
+  /** The same for a Secret or ConfigMap that a cluster refers to; a refused one is read again at once. */
+  secretRecheckMs: 10_000,
   /** How long running snapshots and pulls may go on once an agent was told to stop; Kubernetes kills after 30 s. */
   agentShutdownGraceMs: 20_000,
 

@@ -2,7 +2,7 @@ import type { SafekeeperClusterStatus } from '../api/cluster-status.ts';
 import { CLUSTER_RESOURCE, TIMELINE_RESOURCE } from '../api/names.ts';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../api/resources.ts';
 import type { SafekeeperTimelineStatus } from '../api/timeline-status.ts';
-import type { HttpClient } from '../http/client.ts';
+import type { OpenHttp } from '../http/renewable-client.ts';
 import { Controller } from '../kube/controller.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
@@ -20,8 +20,8 @@ export interface RunControllersOptions {
   readonly client: KubeClient;
   readonly events: EventRecorder;
   readonly runtime: Runtime;
-  /** For all safekeepers. */
-  readonly http: HttpClient;
+  /** Makes the connections to safekeepers. */
+  readonly openHttp: OpenHttp;
   /** Undefined: all namespaces. */
   readonly namespace: string | undefined;
   /** Told once both caches are filled. */
@@ -44,7 +44,7 @@ export async function runControllers(
   drain: AbortSignal,
   signal: AbortSignal,
 ): Promise<void> {
-  const { client, runtime, events, http } = options;
+  const { client, runtime, events, openHttp } = options;
   const selection = options.namespace === undefined ? {} : { namespace: options.namespace };
   const clusters = new Reflector<SafekeeperCluster, never>({ client, runtime, type: CLUSTER_RESOURCE, selection });
   const timelines = new Reflector<SafekeeperTimeline, 'identity' | 'cluster'>({
@@ -54,7 +54,7 @@ export async function runControllers(
     selection,
     indexes: { identity: timelineIdentity, cluster: (timeline) => [clusterKeyOf(timeline)] },
   });
-  const registry = new ClusterRegistry();
+  await using registry = new ClusterRegistry();
   const stop = AbortSignal.any([drain, signal]);
   const shared = { events, clock: runtime.clock, log: runtime.log };
 
@@ -90,7 +90,7 @@ export async function runControllers(
       reflector: clusters,
       fieldManager: 'safekeeper-operator-cluster',
     }),
-    http,
+    openHttp,
     enqueueTimeline: (key, priority) => timelineController.enqueue(key, priority),
   });
   const timelineController: Controller = new Controller({

@@ -3,7 +3,7 @@ import { describeError, Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
 import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../domain/ids.ts';
 import type { Term } from '../domain/term.ts';
-import type { HttpClient, HttpRequest, HttpResponse, HttpStream } from '../http/client.ts';
+import type { HttpRequest, HttpResponse, HttpSender, HttpStream } from '../http/client.ts';
 import { stringifyLosslessJson } from '../http/json.ts';
 import {
   type FilesystemUsage,
@@ -47,10 +47,10 @@ type Call = Pick<HttpRequest, 'method'> & {
  */
 export class SafekeeperClient {
   readonly url: string;
-  private readonly http: HttpClient;
+  private readonly http: HttpSender;
 
   /** `url` may have a path prefix and a trailing slash. */
-  constructor(options: { readonly http: HttpClient; readonly url: string }) {
+  constructor(options: { readonly http: HttpSender; readonly url: string }) {
     this.http = options.http;
     this.url = options.url.replace(/\/+$/, '');
   }

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { type RunningAgent, startAgent } from '../../src/agent/agent.ts';
+import { type AgentOptions, type RunningAgent, startAgent } from '../../src/agent/agent.ts';
 import { customResourceDefinitions } from '../../src/api/crd.ts';
 import { API_VERSION, CLUSTER_RESOURCE, TIMELINE_RESOURCE } from '../../src/api/names.ts';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../../src/api/resources.ts';
@@ -10,7 +10,7 @@ import type { Clock } from '../../src/base/clock.ts';
 import type { LogLevel } from '../../src/base/log.ts';
 import { runControllers } from '../../src/controllers/run-controllers.ts';
 import { type DevCluster, startDevCluster } from '../../src/dev-cluster/dev-cluster.ts';
-import { HttpClient } from '../../src/http/client.ts';
+import { HttpClient, type HttpClientOptions } from '../../src/http/client.ts';
 import { EVENTS, EventRecorder, type KubeEvent } from '../../src/kube/events.ts';
 import { fixedAccess } from '../../src/kube/kube-access.ts';
 import { KubeClient } from '../../src/kube/kube-client.ts';
@@ -39,6 +39,8 @@ export interface TestSafekeeper {
   readonly dataDirectory: string;
   /** What everybody talks to. */
   readonly proxy: Proxy;
+  /** Behind the proxy. */
+  readonly url: string;
   stop(): Promise<void>;
   start(): Promise<void>;
   wipe(): void;
@@ -46,6 +48,8 @@ export interface TestSafekeeper {
 
 export interface OperatorOptions {
   readonly level?: LogLevel;
+  /** Takes every log line, of any level, in place of standard error. */
+  readonly logTo?: { write(line: string): void };
   /** How much later than the timelines the clusters are listed. */
   readonly slowClusterListMs?: number;
 }
@@ -63,6 +67,7 @@ export class TestWorld implements AsyncDisposable {
   static async start(
     safekeeperCount: number,
     prepare: (dataDirectory: string, id: number) => Promise<void>,
+    changes: Partial<AgentOptions> = {},
   ): Promise<TestWorld> {
     const log = pino({ level: 'silent' });
     const api = await startDevCluster({ clock: fastClock(1), log });
@@ -73,7 +78,7 @@ export class TestWorld implements AsyncDisposable {
     for (let id = 1; id <= safekeeperCount; id++) {
       const dataDirectory = mkdtempSync(join(tmpdir(), `safekeeper-${id}-`));
       await prepare(dataDirectory, id);
-      const safekeeper = await startSafekeeper(id, dataDirectory);
+      const safekeeper = await startSafekeeper(id, dataDirectory, changes);
       world.safekeepers.push(safekeeper);
       world.disposals.push(async () => {
         await safekeeper.proxy[Symbol.asyncDispose]();
@@ -91,14 +96,14 @@ export class TestWorld implements AsyncDisposable {
     this.client = new KubeClient(fixedAccess(access), runtime);
   }
 
-  private runtime(level: LogLevel) {
+  private runtime(level: LogLevel, logTo: OperatorOptions['logTo'] = pino.destination(2)) {
     const metrics = createRuntimeMetrics(createRegistry());
-    return { clock: this.clock, random: Math.random, log: pino({ level }, pino.destination(2)), metrics };
+    return { clock: this.clock, random: Math.random, log: pino({ level }, logTo), metrics };
   }
 
   /** Starts the controllers in this process; disposing the world, or what is returned, stops them. */
-  startOperator({ level = 'silent', slowClusterListMs = 0 }: OperatorOptions = {}): { stop(): Promise<void> } {
-    const runtime = this.runtime(level);
+  startOperator({ level = 'silent', logTo, slowClusterListMs = 0 }: OperatorOptions = {}): { stop(): Promise<void> } {
+    const runtime = this.runtime(logTo === undefined ? level : 'trace', logTo);
     const client = withSlowClusterList(this.client, slowClusterListMs);
     const drain = new AbortController();
     const events = new EventRecorder({
@@ -108,7 +113,8 @@ export class TestWorld implements AsyncDisposable {
       instance: 'test',
     });
     const sending = events.run(drain.signal);
-    const options = { client, events, runtime, http: this.http, namespace: NAMESPACE };
+    const openHttp = (options: HttpClientOptions) => new HttpClient(options);
+    const options = { client, events, runtime, openHttp, namespace: NAMESPACE };
     const running = runControllers(options, drain.signal, this.never);
     const stop = async () => {
       drain.abort();
@@ -330,7 +336,11 @@ async function poll<Value>(what: string, read: () => Promise<Value>, fits: (valu
   }
 }
 
-async function startSafekeeper(id: number, dataDirectory: string): Promise<TestSafekeeper> {
+async function startSafekeeper(
+  id: number,
+  dataDirectory: string,
+  changes: Partial<AgentOptions>,
+): Promise<TestSafekeeper> {
   const proxy = await startProxy();
   const http = new HttpClient();
   let agent: RunningAgent | undefined;
@@ -338,8 +348,11 @@ async function startSafekeeper(id: number, dataDirectory: string): Promise<TestS
     id,
     dataDirectory,
     proxy,
+    get url() {
+      return agent?.url ?? '';
+    },
     async start() {
-      const options = { ...agentOptions(dataDirectory), http, safekeeperId: safekeeperId(id) };
+      const options = { ...agentOptions(dataDirectory), http, safekeeperId: safekeeperId(id), ...changes };
       agent = await startAgent(options, new AbortController().signal);
       proxy.target = agent.url;
     },

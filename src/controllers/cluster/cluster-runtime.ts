@@ -3,10 +3,11 @@ import { Semaphore } from '../../base/concurrency.ts';
 import type { ResourceProblem } from '../../domain/conditions.ts';
 import type { SafekeeperId } from '../../domain/ids.ts';
 import type { LostReplica } from '../../domain/storm-brake.ts';
-import type { HttpClient } from '../../http/client.ts';
 import type { ObjectKey } from '../../kube/object.ts';
 import { SafekeeperClient } from '../../safekeeper/client.ts';
 import { Admission } from './admission.ts';
+import type { ClusterConnection } from './cluster-connection.ts';
+import type { CredentialProblem } from './credentials.ts';
 import { EMPTY_INVENTORY, type Inventory } from './inventory.ts';
 import type { SafekeeperHandle } from './safekeeper-handle.ts';
 
@@ -15,6 +16,7 @@ export class ClusterRuntime {
   readonly key: ObjectKey;
   /** Of the object that this is about. */
   readonly uid: string | undefined;
+  readonly connection: ClusterConnection;
   readonly admission: Admission;
   spec: ClusterSpec;
   /** The `metadata.generation` that the timelines were last told of. */
@@ -27,18 +29,18 @@ export class ClusterRuntime {
   lost: readonly LostReplica[] = [];
   /** Why the whole cluster is paused, if it is. */
   paused: string | undefined;
-  private readonly http: HttpClient;
+  /** Why the credentials in use may be old ones, if so. */
+  credentialProblem: CredentialProblem | undefined;
 
   constructor(
-    { key, uid }: Pick<ClusterRuntime, 'key' | 'uid'>,
+    { key, uid, connection }: Pick<ClusterRuntime, 'key' | 'uid' | 'connection'>,
     spec: ClusterSpec,
-    http: HttpClient,
     onSlotFree: (timeline: ObjectKey) => void,
   ) {
     this.key = key;
     this.uid = uid;
     this.spec = spec;
-    this.http = http;
+    this.connection = connection;
     this.admission = new Admission(spec.recovery, onSlotFree);
     this.safekeepers = this.connect(spec, new Map());
   }
@@ -59,7 +61,7 @@ export class ClusterRuntime {
       addresses.map(({ id, url, peerUrl }) => {
         const known = before.get(id);
         if (known?.url === url && known.peerUrl === peerUrl) return [id, known];
-        const client = new SafekeeperClient({ http: this.http, url });
+        const client = new SafekeeperClient({ http: this.connection.safekeepers, url });
         return [id, { id, url, peerUrl, client, dumps: new Semaphore(1) }];
       }),
     );
@@ -71,18 +73,37 @@ export type ClusterEntry =
   | { readonly kind: 'Unusable'; readonly reason: ResourceProblem; readonly message: string };
 
 /** The clusters that were visited. Filled by the cluster controller, read by the timeline controller. */
-export class ClusterRegistry {
+export class ClusterRegistry implements AsyncDisposable {
   private readonly entries = new Map<ObjectKey, ClusterEntry>();
 
   get(key: ObjectKey): ClusterEntry | undefined {
     return this.entries.get(key);
   }
 
+  /** Closes the connections of a cluster that this takes the place of. */
   set(key: ObjectKey, entry: ClusterEntry): void {
+    const before = this.entries.get(key);
+    if (before?.kind === 'Usable' && !(entry.kind === 'Usable' && entry.cluster === before.cluster)) {
+      before.cluster.connection.close();
+    }
     this.entries.set(key, entry);
   }
 
+  /** Closes its connections. */
   delete(key: ObjectKey): void {
+    const entry = this.entries.get(key);
+    if (entry?.kind === 'Usable') entry.cluster.connection.close();
     this.entries.delete(key);
+  }
+
+  /** Resolves when no cluster has a request under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const entries = [...this.entries.values()];
+    this.entries.clear();
+    await Promise.all(
+      entries.map(async (entry) => {
+        if (entry.kind === 'Usable') await entry.cluster.connection[Symbol.asyncDispose]();
+      }),
+    );
   }
 }

@@ -8,10 +8,12 @@ import { unsupportedFields } from '../../api/unsupported.ts';
 import type { Clock } from '../../base/clock.ts';
 import { mapBounded } from '../../base/concurrency.ts';
 import { describeError } from '../../base/failure.ts';
+import { limits } from '../../base/limits.ts';
 import type { Logger } from '../../base/log.ts';
 import { formatTenantTimelineId, type TenantTimelineId } from '../../domain/ids.ts';
+import type { ResourceProblem } from '../../domain/conditions.ts';
 import { stormBrake } from '../../domain/storm-brake.ts';
-import type { HttpClient } from '../../http/client.ts';
+import type { OpenHttp } from '../../http/renewable-client.ts';
 import { isApiError } from '../../kube/api-error.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import type { ReconcileResult } from '../../kube/controller.ts';
@@ -21,6 +23,7 @@ import { keyOf, type ObjectKey } from '../../kube/object.ts';
 import type { Priority } from '../../kube/queue.ts';
 import type { StatusWriter } from '../../kube/status-writer.ts';
 import type { Store } from '../../kube/store.ts';
+import { ClusterConnection } from './cluster-connection.ts';
 import { type ClusterRegistry, ClusterRuntime } from './cluster-runtime.ts';
 import { compareInventories, type Inventory, knownTimelines, scanCluster, stillLost } from './inventory.ts';
 import { buildClusterStatus, buildProblemStatus, clusterEvents, isClusterNews } from './status.ts';
@@ -30,11 +33,11 @@ export interface ClusterReconcilerOptions {
   readonly clusters: Pick<Store<SafekeeperCluster>, 'get'>;
   readonly timelines: Pick<Store<SafekeeperTimeline, 'identity' | 'cluster'>, 'byIndex'>;
   readonly registry: ClusterRegistry;
-  readonly client: Pick<KubeClient, 'create'>;
+  readonly client: Pick<KubeClient, 'create' | 'get'>;
   readonly statusWriter: Pick<StatusWriter<SafekeeperClusterStatus, SafekeeperCluster>, 'write'>;
   readonly events: Pick<EventRecorder, 'record'>;
-  /** For all safekeepers. */
-  readonly http: HttpClient;
+  /** Every cluster has connections of its own. */
+  readonly openHttp: OpenHttp;
   readonly clock: Clock;
   readonly log: Logger;
   readonly enqueueTimeline: (key: ObjectKey, priority: Priority) => void;
@@ -63,9 +66,13 @@ export class ClusterReconciler {
     }
     const parsed = parseClusterSpec(object);
     const problem = parsed.ok ? unsupported(parsed.value) : parsed.error.message;
-    if (!parsed.ok || problem !== undefined) return await this.refuse(object, problem ?? '', signal);
+    if (!parsed.ok || problem !== undefined) {
+      await this.refuse(object, 'InvalidSpec', problem ?? '', signal);
+      return { kind: 'Done' };
+    }
     const spec = parsed.value;
-    const cluster = this.clusterOf(object, spec);
+    const cluster = await this.connect(object, spec, signal);
+    if (cluster === undefined) return { kind: 'RequeueAfter', delayMs: limits.secretRecheckMs };
     const before = cluster.paused;
     cluster.paused = describePause(readPause(spec.paused, object.metadata, clock.wallTimeMs()), 'cluster');
     await this.scan(cluster, signal);
@@ -79,25 +86,54 @@ export class ClusterReconciler {
     return { kind: 'RequeueAfter', delayMs: isFirstLook ? Math.min(intervalMs, FIRST_LOOK_RECHECK_MS) : intervalMs };
   };
 
-  private async refuse(object: SafekeeperCluster, message: string, signal: AbortSignal): Promise<ReconcileResult> {
+  private async refuse(
+    object: SafekeeperCluster,
+    reason: ResourceProblem,
+    message: string,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { registry, clock } = this.options;
-    registry.set(keyOf(object), { kind: 'Unusable', reason: 'InvalidSpec', message });
-    this.wake(keyOf(object), () => true, 'user');
-    await this.report(object, buildProblemStatus(object, 'InvalidSpec', message, clock.wallTimeMs()), signal);
-    return { kind: 'Done' };
+    const key = keyOf(object);
+    const before = registry.get(key);
+    registry.set(key, { kind: 'Unusable', reason, message });
+    const isNews = before?.kind !== 'Unusable' || before.reason !== reason || before.message !== message;
+    if (isNews) this.wake(key, () => true, 'user');
+    await this.report(object, buildProblemStatus(object, reason, message, clock.wallTimeMs()), signal);
   }
 
-  /** The one that is known, with the spec of now; or a new one, which nobody else sees before its first scan. */
-  private clusterOf(object: SafekeeperCluster, spec: ClusterSpec): ClusterRuntime {
-    const { registry, http, enqueueTimeline } = this.options;
+  /**
+   * The cluster that is known, with the spec and the credentials of now; or a new one, which nobody else sees before
+   * its first scan. Undefined, and said so, while there are no credentials to use.
+   */
+  private async connect(
+    object: SafekeeperCluster,
+    spec: ClusterSpec,
+    signal: AbortSignal,
+  ): Promise<ClusterRuntime | undefined> {
+    const { registry, enqueueTimeline } = this.options;
     const key = keyOf(object);
     const { uid } = object.metadata;
     const entry = registry.get(key);
-    if (entry?.kind !== 'Usable' || entry.cluster.uid !== uid) {
-      return new ClusterRuntime({ key, uid }, spec, http, (timeline) => enqueueTimeline(timeline, 'user'));
+    const known = entry?.kind === 'Usable' && entry.cluster.uid === uid ? entry.cluster : undefined;
+    const connection = known?.connection ?? this.newConnection(object);
+    const readiness = await connection.read(spec, signal);
+    if (readiness.kind === 'Unusable') {
+      await this.refuse(object, 'CredentialsInvalid', `${readiness.problem.message}.`, signal);
+      return undefined;
     }
-    entry.cluster.update(spec);
-    return entry.cluster;
+    // At once: neither must new credentials go to old addresses nor old ones to new addresses.
+    connection.apply(spec, readiness.credentials);
+    known?.update(spec);
+    const cluster =
+      known ?? new ClusterRuntime({ key, uid, connection }, spec, (timeline) => enqueueTimeline(timeline, 'user'));
+    cluster.credentialProblem = readiness.problem;
+    return cluster;
+  }
+
+  private newConnection({ metadata }: SafekeeperCluster): ClusterConnection {
+    const { client, openHttp, clock, log } = this.options;
+    const { namespace, name } = metadata;
+    return new ClusterConnection({ cluster: { namespace, name }, client, openHttp, clock, log });
   }
 
   /** Shows the cluster to its timelines, and has all of them looked at when what holds for them has changed. */

@@ -14,6 +14,7 @@ import type { Reason } from '../../domain/reasons.ts';
 import { claimConditions, findCondition } from '../../kube/conditions.ts';
 import type { ClusterRuntime } from './cluster-runtime.ts';
 import { cut } from '../text.ts';
+import { describeCredentialRemedy } from './credentials.ts';
 import type { SafekeeperView } from './inventory.ts';
 
 /** How many timelines are in which state, from their own conditions. */
@@ -61,6 +62,9 @@ export function buildProblemStatus(
   };
 }
 
+/** Reasons under which one thing after another may be wrong: a person who has mended the first must hear of the next. */
+const SAYS_WHAT_TO_DO: ReadonlySet<string> = new Set<Reason>(['InvalidSpec', 'CredentialsInvalid']);
+
 /** Whether a status says anything new: wording, and when a safekeeper was last seen, are written along with what is. */
 export function isClusterNews(before: SafekeeperClusterStatus, after: SafekeeperClusterStatus): boolean {
   const essence = ({ observedGeneration, timelines, safekeepers, conditions: claims }: SafekeeperClusterStatus) =>
@@ -73,7 +77,7 @@ export function isClusterNews(before: SafekeeperClusterStatus, after: Safekeeper
         status,
         reason,
         of,
-        type === 'Paused' ? message : undefined,
+        type === 'Paused' || SAYS_WHAT_TO_DO.has(reason) ? message : undefined,
       ]),
     ]);
   return essence(before) !== essence(after);
@@ -108,18 +112,25 @@ function judge(
   }
   const refused = views.find(({ state }) => state.kind === 'Refused');
   if (refused?.state.kind === 'Refused') {
-    return needsYou('CredentialsInvalid', `safekeeper ${refused.id}: ${refused.state.problem}.`);
+    const remedy = describeCredentialRemedy(cluster.spec);
+    return needsYou('CredentialsInvalid', `safekeeper ${refused.id}: ${refused.state.problem}: ${remedy}.`);
+  }
+  if (cluster.credentialProblem !== undefined) {
+    const { message } = cluster.credentialProblem;
+    return needsYou('CredentialsInvalid', `${message}; until then what was read before stays in use.`);
   }
   if (cluster.brake !== undefined) return needsYou('StormBrake', cluster.brake);
   const silent = views.filter(({ state }) => state.kind === 'Unreachable');
   const figures = `${counts.redundant} of ${counts.total} timelines have all their replicas`;
   if (silent.length > 0) {
     const who = silent.map(({ id }) => `safekeeper ${id}`).join(', ');
+    const problem = silent[0]?.state.kind === 'Unreachable' ? silent[0].state.problem : '';
+    const why = problem === '' ? '' : ` (${problem})`;
     return {
       ready: { status: 'False', reason: 'ReplicaUnreachable' },
       reconciling: counts.recovering > 0 ? 'Pulling' : 'WaitingForWitnesses',
       stalled: undefined,
-      message: `At risk: ${who} ${silent.length === 1 ? 'does' : 'do'} not answer; ${figures}.`,
+      message: `At risk: ${who} ${silent.length === 1 ? 'does' : 'do'} not answer${why}; ${figures}.`,
     };
   }
   if (counts.degraded > 0) return judgeDegraded(timelines, counts, figures);

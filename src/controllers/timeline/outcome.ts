@@ -5,6 +5,7 @@ import type { Plan } from '../../domain/plan.ts';
 import type { RecoveryIntent } from '../../domain/recovery-intent.ts';
 import type { Replica } from '../../domain/replica-state.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
+import { describeCredentialRemedy } from '../cluster/credentials.ts';
 import type { RecoveryPhase } from './act.ts';
 import { explainRefusal } from './decisions.ts';
 import type { Decision, Sight } from './plan.ts';
@@ -61,7 +62,7 @@ function outcomeOfPlan(
 }
 
 /** Waiting helps nothing when a member cannot be used because of how the cluster is set up. */
-function untrusted({ inventory }: ClusterRuntime, replicas: readonly Replica[]): Outcome | undefined {
+function untrusted({ inventory, spec }: ClusterRuntime, replicas: readonly Replica[]): Outcome | undefined {
   for (const { id, state } of replicas) {
     const view = inventory.views.get(id);
     if (view === undefined || (state !== 'Unknown' && state !== 'Unreachable')) continue;
@@ -70,7 +71,7 @@ function untrusted({ inventory }: ClusterRuntime, replicas: readonly Replica[]):
       return { kind: 'Problem', reason: 'SafekeeperIdConflict', message };
     }
     if (view.state.kind === 'Refused') {
-      const message = `Safekeeper ${id} refuses the operator's credentials: ${view.state.problem}.`;
+      const message = `Safekeeper ${id} refuses the operator's credentials: ${view.state.problem}: ${describeCredentialRemedy(spec)}.`;
       return { kind: 'Problem', reason: 'CredentialsInvalid', message };
     }
   }
