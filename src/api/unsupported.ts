@@ -5,9 +5,6 @@ import type { ClusterSpec } from './cluster-spec.ts';
  * ignoring a field silently would promise what nobody does.
  */
 export function unsupportedFields(spec: ClusterSpec): string[] {
-  const used = [
-    { path: 'spec.discovery', isUsed: spec.source.kind === 'pods' },
-    { path: 'spec.storageController', isUsed: spec.storageController !== undefined },
-  ];
+  const used = [{ path: 'spec.discovery', isUsed: spec.source.kind === 'pods' }];
   return used.filter(({ isUsed }) => isUsed).map(({ path }) => path);
 }

@@ -4,6 +4,8 @@ export const limits = {
   statusBodyBytesMax: 4 * 1024 * 1024,
   /** A list of timelines: about 100 bytes each, so room for half a million. */
   timelineListBytesMax: 64 * 1024 * 1024,
+  /** What such a list may hold, however short its items are. */
+  timelineListItemsMax: 1_000_000,
   /** An error body worth reading. */
   errorBodyBytesMax: 64 * 1024,
   /** Bodies that a client may send to one of our servers. */

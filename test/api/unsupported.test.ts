@@ -14,11 +14,6 @@ test('nothing but what the operator acts on', () => {
 });
 
 test('what the operator would ignore is named', () => {
-  const object = clusterObject({
-    storageController: { url: 'http://controller' },
-    recovery: { fencing: 'Always' },
-  });
-  expect(unsupportedIn(object)).toEqual(['spec.storageController']);
   const pods = { discovery: { pods: { selector: { matchLabels: { app: 'safekeeper' } } } } };
   expect(unsupportedIn(withoutSpecField(clusterObject(pods), 'safekeepers'))).toEqual(['spec.discovery']);
 });

@@ -1,15 +1,26 @@
 import type { ClusterSpec } from '../../api/cluster-spec.ts';
+import type { Clock } from '../../base/clock.ts';
 import { Semaphore } from '../../base/concurrency.ts';
+import type { Logger } from '../../base/log.ts';
 import type { ResourceProblem } from '../../domain/conditions.ts';
 import type { SafekeeperId } from '../../domain/ids.ts';
 import type { LostReplica } from '../../domain/storm-brake.ts';
 import type { ObjectKey } from '../../kube/object.ts';
 import { SafekeeperClient } from '../../safekeeper/client.ts';
+import { StorageControllerClient } from '../../safekeeper/storage-controller.ts';
 import { Admission } from './admission.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
 import type { CredentialProblem } from './credentials.ts';
 import { EMPTY_INVENTORY, type Inventory } from './inventory.ts';
+import { Ownership } from './ownership.ts';
 import type { SafekeeperHandle } from './safekeeper-handle.ts';
+
+export interface ClusterRuntimeOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Told of a timeline for which it is worth asking for a slot again. */
+  readonly onSlotFree: (timeline: ObjectKey) => void;
+}
 
 /** What the operator holds of one SafekeeperCluster between visits: shared by the cluster's and the timelines' controllers. */
 export class ClusterRuntime {
@@ -23,6 +34,10 @@ export class ClusterRuntime {
   generation: number | undefined;
   safekeepers: ReadonlyMap<SafekeeperId, SafekeeperHandle>;
   inventory: Inventory = EMPTY_INVENTORY;
+  /** What the storage controller says (rule R17); undefined without one in the spec. */
+  ownership: Ownership | undefined;
+  /** Timelines that it names and no safekeeper lists, each since when (monotonic ms). */
+  unlistedSince: ReadonlyMap<string, number> = new Map();
   /** Why no recovery may start (rule R20), if so. */
   brake: string | undefined;
   /** Replicas that went missing from a list and have not come back: what the brake counts. */
@@ -32,24 +47,37 @@ export class ClusterRuntime {
   /** Why the credentials in use may be old ones, if so. */
   credentialProblem: CredentialProblem | undefined;
 
+  private readonly options: ClusterRuntimeOptions;
+
   constructor(
     { key, uid, connection }: Pick<ClusterRuntime, 'key' | 'uid' | 'connection'>,
     spec: ClusterSpec,
-    onSlotFree: (timeline: ObjectKey) => void,
+    options: ClusterRuntimeOptions,
   ) {
+    this.options = options;
     this.key = key;
     this.uid = uid;
     this.spec = spec;
     this.connection = connection;
-    this.admission = new Admission(spec.recovery, onSlotFree);
+    this.admission = new Admission(spec.recovery, options.onSlotFree);
     this.safekeepers = this.connect(spec, new Map());
+    this.ownership = this.askOwnership(spec);
   }
 
   /** Takes a changed spec over; what did not change keeps its handle. */
   update(spec: ClusterSpec): void {
     this.safekeepers = this.connect(spec, this.safekeepers);
     this.admission.setLimits(spec.recovery);
+    if (spec.storageController?.url !== this.spec.storageController?.url) this.ownership = this.askOwnership(spec);
     this.spec = spec;
+  }
+
+  private askOwnership({ storageController }: ClusterSpec): Ownership | undefined {
+    if (storageController === undefined) return undefined;
+    const { clock, log } = this.options;
+    const http = this.connection.storageController;
+    const client = new StorageControllerClient({ http, url: storageController.url });
+    return new Ownership({ cluster: this.key, client, clock, log });
   }
 
   private connect(

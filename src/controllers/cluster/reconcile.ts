@@ -27,7 +27,7 @@ import { ClusterConnection } from './cluster-connection.ts';
 import { type ClusterRegistry, ClusterRuntime } from './cluster-runtime.ts';
 import { compareInventories, type Inventory, knownTimelines, scanCluster, stillLost } from './inventory.ts';
 import { buildClusterStatus, buildProblemStatus, clusterEvents, isClusterNews } from './status.ts';
-import { clusterTimelineIdentity, timelineObject, timelinesToCreate } from './timelines.ts';
+import { clusterTimelineIdentity, timelineObject, timelinesToCreate, trackUnlisted } from './timelines.ts';
 
 export interface ClusterReconcilerOptions {
   readonly clusters: Pick<Store<SafekeeperCluster>, 'get'>;
@@ -110,7 +110,7 @@ export class ClusterReconciler {
     spec: ClusterSpec,
     signal: AbortSignal,
   ): Promise<ClusterRuntime | undefined> {
-    const { registry, enqueueTimeline } = this.options;
+    const { registry, enqueueTimeline, clock, log } = this.options;
     const key = keyOf(object);
     const { uid } = object.metadata;
     const entry = registry.get(key);
@@ -124,8 +124,8 @@ export class ClusterReconciler {
     // At once: neither must new credentials go to old addresses nor old ones to new addresses.
     connection.apply(spec, readiness.credentials);
     known?.update(spec);
-    const cluster =
-      known ?? new ClusterRuntime({ key, uid, connection }, spec, (timeline) => enqueueTimeline(timeline, 'user'));
+    const onSlotFree = (timeline: ObjectKey) => enqueueTimeline(timeline, 'user');
+    const cluster = known ?? new ClusterRuntime({ key, uid, connection }, spec, { clock, log, onSlotFree });
     cluster.credentialProblem = readiness.problem;
     return cluster;
   }
@@ -151,10 +151,14 @@ export class ClusterReconciler {
   private async scan(cluster: ClusterRuntime, signal: AbortSignal): Promise<void> {
     const { clock, log } = this.options;
     const before = cluster.inventory;
-    const now = await scanCluster(cluster.safekeepers.values(), before, clock, signal);
+    const [now] = await Promise.all([
+      scanCluster(cluster.safekeepers.values(), before, clock, signal),
+      cluster.ownership?.refresh([...cluster.safekeepers.keys()], signal),
+    ]);
     cluster.inventory = now;
     const change = compareInventories(before, now);
     cluster.lost = stillLost(cluster.lost, change, now, clock.monotonicMs());
+    cluster.unlistedSince = trackUnlisted(cluster.unlistedSince, now, cluster.ownership, clock.monotonicMs());
     const braked = cluster.brake !== undefined;
     cluster.brake = brakeOf(cluster, now);
     for (const [safekeeper, timelines] of change.lost) {
@@ -170,11 +174,17 @@ export class ClusterReconciler {
   }
 
   private async createObjects(object: SafekeeperCluster, cluster: ClusterRuntime, signal: AbortSignal): Promise<void> {
-    const { timelines, client, log } = this.options;
+    const { timelines, client, clock, log } = this.options;
     const { namespace, name } = object.metadata;
     const hasObject = (id: TenantTimelineId) =>
       timelines.byIndex('identity', clusterTimelineIdentity(namespace, name, id)).length > 0;
-    const wanted = timelinesToCreate(cluster.inventory, cluster.spec.inventory.timelines, hasObject, CREATE_COUNT_MAX);
+    const { inventory, recovery } = cluster.spec;
+    const settings = {
+      mode: inventory.timelines,
+      gracePeriodMs: recovery.gracePeriodMs,
+      nowMs: clock.monotonicMs(),
+    };
+    const wanted = timelinesToCreate(cluster, settings, hasObject, CREATE_COUNT_MAX);
     if (wanted.length === 0) return;
     log.info({ cluster: cluster.key, count: wanted.length }, 'Timelines found');
     const create = async (id: TenantTimelineId) => {

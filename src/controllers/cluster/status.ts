@@ -119,6 +119,11 @@ function judge(
     const { message } = cluster.credentialProblem;
     return needsYou('CredentialsInvalid', `${message}; until then what was read before stays in use.`);
   }
+  const { ownership } = cluster;
+  if (ownership?.problem?.refused === true) {
+    const message = `the storage controller refuses the operator: ${ownership.problem.message}: renew or set spec.storageController.tokenSecretRef; until then nothing is restored.`;
+    return needsYou('CredentialsInvalid', message);
+  }
   if (cluster.brake !== undefined) return needsYou('StormBrake', cluster.brake);
   const silent = views.filter(({ state }) => state.kind === 'Unreachable');
   const figures = `${counts.redundant} of ${counts.total} timelines have all their replicas`;

@@ -60,7 +60,7 @@ export function memberSources({ spec, cluster }: TimelineResource): MemberSource
 export async function decide(sight: Sight, signal: AbortSignal): Promise<Decision> {
   const { resource, observation } = sight;
   await revisitDamage(sight, observation, signal);
-  let evidence = knownEvidence(sight, observation);
+  let evidence = await knownEvidence(sight, observation, resource.settings.gracePeriodMs, signal);
   let planned = planWith(sight, evidence);
   let slot: Slot | undefined;
   const release = () => {
