@@ -11,6 +11,7 @@ import type { LogLevel } from '../../src/base/log.ts';
 import { runControllers } from '../../src/controllers/run-controllers.ts';
 import { type DevCluster, startDevCluster } from '../../src/dev-cluster/dev-cluster.ts';
 import { HttpClient, type HttpClientOptions } from '../../src/http/client.ts';
+import type { OpenHttp } from '../../src/http/renewable-client.ts';
 import { EVENTS, EventRecorder, type KubeEvent } from '../../src/kube/events.ts';
 import { fixedAccess } from '../../src/kube/kube-access.ts';
 import { KubeClient } from '../../src/kube/kube-client.ts';
@@ -50,6 +51,8 @@ export interface OperatorOptions {
   readonly level?: LogLevel;
   /** Takes every log line, of any level, in place of standard error. */
   readonly logTo?: { write(line: string): void };
+  /** How safekeepers are reached. */
+  readonly openHttp?: OpenHttp;
   /** How much later than the timelines the clusters are listed. */
   readonly slowClusterListMs?: number;
 }
@@ -102,7 +105,9 @@ export class TestWorld implements AsyncDisposable {
   }
 
   /** Starts the controllers in this process; disposing the world, or what is returned, stops them. */
-  startOperator({ level = 'silent', logTo, slowClusterListMs = 0 }: OperatorOptions = {}): { stop(): Promise<void> } {
+  startOperator(operator: OperatorOptions = {}): { stop(): Promise<void> } {
+    const { level = 'silent', logTo, slowClusterListMs = 0 } = operator;
+    const openHttp = operator.openHttp ?? ((http: HttpClientOptions) => new HttpClient(http));
     const runtime = this.runtime(logTo === undefined ? level : 'trace', logTo);
     const client = withSlowClusterList(this.client, slowClusterListMs);
     const drain = new AbortController();
@@ -113,7 +118,6 @@ export class TestWorld implements AsyncDisposable {
       instance: 'test',
     });
     const sending = events.run(drain.signal);
-    const openHttp = (options: HttpClientOptions) => new HttpClient(options);
     const options = { client, events, runtime, openHttp, namespace: NAMESPACE };
     const running = runControllers(options, drain.signal, this.never);
     const stop = async () => {

@@ -245,7 +245,7 @@ test('planning is deterministic and does not depend on the order of any map', ()
         recorded: reversed(input.recorded),
         evidence: { ...input.evidence, disks: reversed(input.evidence.disks), rooms: reversed(input.evidence.rooms) },
         memory: { ...input.memory, since: reversed(input.memory.since) },
-        sources: { declared: input.sources.declared?.toReversed(), cluster: input.sources.cluster.toReversed() },
+        sources: { declared: input.sources.declared?.toReversed(), cluster: input.sources.cluster?.toReversed() },
       };
       expect(planRecovery(input)).toEqual(planRecovery(input));
       expect(planRecovery(other)).toEqual(planRecovery(input));

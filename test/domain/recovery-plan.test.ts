@@ -316,4 +316,7 @@ test('members are never guessed', () => {
     members: undefined,
     replicas: [{ state: 'Present' }, { state: 'Present' }, { state: 'Present' }, { state: 'Lost' }],
   });
+  const three = { 1: OK, 2: OK, 3: LOST };
+  const notAllKnown = plan(three, { sources: { declared: undefined, cluster: undefined } });
+  expect(notAllKnown).toMatchObject({ reason: 'MembersUnknown', message: expect.stringContaining('has told its id') });
 });

@@ -1,4 +1,4 @@
-import type { ClusterSpec } from '../../api/cluster-spec.ts';
+import type { ClusterSpec, SafekeeperAddress } from '../../api/cluster-spec.ts';
 import type { Clock } from '../../base/clock.ts';
 import { Semaphore } from '../../base/concurrency.ts';
 import type { Logger } from '../../base/log.ts';
@@ -11,9 +11,11 @@ import { StorageControllerClient } from '../../safekeeper/storage-controller.ts'
 import { Admission } from './admission.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
 import type { CredentialProblem } from './credentials.ts';
+import type { PodSearch } from './discover.ts';
 import { EMPTY_INVENTORY, type Inventory } from './inventory.ts';
 import { Ownership } from './ownership.ts';
-import type { SafekeeperHandle } from './safekeeper-handle.ts';
+import type { Discovery } from './pod-directory.ts';
+import { absentSafekeeper, type SafekeeperHandle } from './safekeeper-handle.ts';
 
 export interface ClusterRuntimeOptions {
   readonly clock: Clock;
@@ -33,6 +35,9 @@ export class ClusterRuntime {
   /** The `metadata.generation` that the timelines were last told of. */
   generation: number | undefined;
   safekeepers: ReadonlyMap<SafekeeperId, SafekeeperHandle>;
+  /** How they are found, and what the last look showed; undefined when the spec lists them. */
+  podSearch: PodSearch | undefined;
+  discovery: Discovery | undefined;
   inventory: Inventory = EMPTY_INVENTORY;
   /** What the storage controller says (rule R17); undefined without one in the spec. */
   ownership: Ownership | undefined;
@@ -60,13 +65,17 @@ export class ClusterRuntime {
     this.spec = spec;
     this.connection = connection;
     this.admission = new Admission(spec.recovery, options.onSlotFree);
-    this.safekeepers = this.connect(spec, new Map());
+    this.safekeepers = this.connectTo(spec.source.kind === 'static' ? spec.source.safekeepers : [], new Map());
     this.ownership = this.askOwnership(spec);
   }
 
-  /** Takes a changed spec over; what did not change keeps its handle. */
+  /** Takes a changed spec over; what did not change keeps its handle. Those found by pods stay until the next look. */
   update(spec: ClusterSpec): void {
-    this.safekeepers = this.connect(spec, this.safekeepers);
+    if (spec.source.kind === 'static') {
+      this.safekeepers = this.connectTo(spec.source.safekeepers, this.safekeepers);
+      this.podSearch = undefined;
+      this.discovery = undefined;
+    }
     this.admission.setLimits(spec.recovery);
     if (spec.storageController?.url !== this.spec.storageController?.url) this.ownership = this.askOwnership(spec);
     this.spec = spec;
@@ -80,17 +89,33 @@ export class ClusterRuntime {
     return new Ownership({ cluster: this.key, client, clock, log });
   }
 
-  private connect(
-    spec: ClusterSpec,
+  /** Takes over what the pods show. */
+  found(discovery: Discovery): void {
+    const there = discovery.safekeepers.filter(({ isGone }) => !isGone);
+    const connected = this.connectTo(
+      there.map(({ id, url }) => ({ id, url, peerUrl: url })),
+      this.safekeepers,
+    );
+    const absent = (id: SafekeeperId, url: string) => {
+      const known = this.safekeepers.get(id);
+      return known?.isAbsent === true ? known : absentSafekeeper(id, url);
+    };
+    this.safekeepers = new Map(
+      discovery.safekeepers.map(({ id, url }) => [id, connected.get(id) ?? absent(id, url)] as const),
+    );
+    this.discovery = discovery;
+  }
+
+  private connectTo(
+    addresses: readonly SafekeeperAddress[],
     before: ReadonlyMap<SafekeeperId, SafekeeperHandle>,
   ): Map<SafekeeperId, SafekeeperHandle> {
-    const addresses = spec.source.kind === 'static' ? spec.source.safekeepers : [];
     return new Map(
       addresses.map(({ id, url, peerUrl }) => {
         const known = before.get(id);
-        if (known?.url === url && known.peerUrl === peerUrl) return [id, known];
+        if (known?.isAbsent === false && known.url === url && known.peerUrl === peerUrl) return [id, known];
         const client = new SafekeeperClient({ http: this.connection.safekeepers, url });
-        return [id, { id, url, peerUrl, client, dumps: new Semaphore(1) }];
+        return [id, { id, url, peerUrl, client, isAbsent: false, dumps: new Semaphore(1) }];
       }),
     );
   }

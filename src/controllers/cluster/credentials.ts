@@ -72,13 +72,6 @@ export async function readCredentials(
   }
 }
 
-/** What a person can do when a safekeeper refuses what it is shown. */
-export function describeCredentialRemedy({ tokenSecretRef }: Pick<CredentialSettings, 'tokenSecretRef'>): string {
-  return tokenSecretRef === undefined
-    ? 'set spec.auth.tokenSecretRef of the cluster'
-    : `renew the token at key ${tokenSecretRef.key} of Secret ${tokenSecretRef.name}, to which spec.auth.tokenSecretRef refers`;
-}
-
 /** Ends the reading with a problem for people. */
 class CredentialError extends Failure {
   constructor({ path }: Reference, problem: string) {

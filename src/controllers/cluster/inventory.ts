@@ -36,9 +36,13 @@ export interface InventoryChange {
   readonly flipped: readonly SafekeeperId[];
 }
 
-/** One id request and one list request for each safekeeper, all at once; a list that failed is Unknown, never empty (R17). */
+/**
+ * One id request and one list request for each safekeeper, all at once; a list that failed is Unknown, never empty (R17).
+ * `disputed` are ids that others claim, too, and what is known of that.
+ */
 export async function scanCluster(
   safekeepers: Iterable<SafekeeperHandle>,
+  disputed: ReadonlyMap<SafekeeperId, string>,
   before: Inventory,
   clock: Clock,
   signal: AbortSignal,
@@ -50,6 +54,8 @@ export async function scanCluster(
   const views = await Promise.all([...safekeepers].map(scan));
   signal.throwIfAborted();
   const distinct = views.map((view): SafekeeperView => {
+    const dispute = disputed.get(view.id);
+    if (dispute !== undefined) return { ...view, state: { kind: 'IdConflict', problem: dispute } };
     const elsewhere = strays.get(view.id);
     if (elsewhere === undefined || view.state.kind !== 'Reachable') return view;
     const problem = `${elsewhere} answers with id ${view.id} too, besides ${view.url}`;

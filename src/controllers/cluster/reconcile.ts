@@ -4,13 +4,12 @@ import { TIMELINE_RESOURCE } from '../../api/names.ts';
 import { parseClusterSpec } from '../../api/parse.ts';
 import { describePause, readPause } from '../../api/pause.ts';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../../api/resources.ts';
-import { unsupportedFields } from '../../api/unsupported.ts';
 import type { Clock } from '../../base/clock.ts';
 import { mapBounded } from '../../base/concurrency.ts';
 import { describeError } from '../../base/failure.ts';
 import { limits } from '../../base/limits.ts';
 import type { Logger } from '../../base/log.ts';
-import { formatTenantTimelineId, type TenantTimelineId } from '../../domain/ids.ts';
+import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../../domain/ids.ts';
 import type { ResourceProblem } from '../../domain/conditions.ts';
 import { stormBrake } from '../../domain/storm-brake.ts';
 import type { OpenHttp } from '../../http/renewable-client.ts';
@@ -25,6 +24,7 @@ import type { StatusWriter } from '../../kube/status-writer.ts';
 import type { Store } from '../../kube/store.ts';
 import { ClusterConnection } from './cluster-connection.ts';
 import { type ClusterRegistry, ClusterRuntime } from './cluster-runtime.ts';
+import { foundBefore, PodSearch } from './discover.ts';
 import { compareInventories, type Inventory, knownTimelines, scanCluster, stillLost } from './inventory.ts';
 import { buildClusterStatus, buildProblemStatus, clusterEvents, isClusterNews } from './status.ts';
 import { clusterTimelineIdentity, timelineObject, timelinesToCreate, trackUnlisted } from './timelines.ts';
@@ -33,7 +33,7 @@ export interface ClusterReconcilerOptions {
   readonly clusters: Pick<Store<SafekeeperCluster>, 'get'>;
   readonly timelines: Pick<Store<SafekeeperTimeline, 'identity' | 'cluster'>, 'byIndex'>;
   readonly registry: ClusterRegistry;
-  readonly client: Pick<KubeClient, 'create' | 'get'>;
+  readonly client: Pick<KubeClient, 'create' | 'get' | 'list'>;
   readonly statusWriter: Pick<StatusWriter<SafekeeperClusterStatus, SafekeeperCluster>, 'write'>;
   readonly events: Pick<EventRecorder, 'record'>;
   /** Every cluster has connections of its own. */
@@ -65,14 +65,16 @@ export class ClusterReconciler {
       return { kind: 'Done' };
     }
     const parsed = parseClusterSpec(object);
-    const problem = parsed.ok ? unsupported(parsed.value) : parsed.error.message;
-    if (!parsed.ok || problem !== undefined) {
-      await this.refuse(object, 'InvalidSpec', problem ?? '', signal);
+    if (!parsed.ok) {
+      await this.refuse(object, 'InvalidSpec', parsed.error.message, signal);
       return { kind: 'Done' };
     }
     const spec = parsed.value;
     const cluster = await this.connect(object, spec, signal);
     if (cluster === undefined) return { kind: 'RequeueAfter', delayMs: limits.secretRecheckMs };
+    if (!(await this.discover(object, cluster, signal))) {
+      return { kind: 'RequeueAfter', delayMs: limits.secretRecheckMs };
+    }
     const before = cluster.paused;
     cluster.paused = describePause(readPause(spec.paused, object.metadata, clock.wallTimeMs()), 'cluster');
     await this.scan(cluster, signal);
@@ -130,6 +132,28 @@ export class ClusterReconciler {
     return cluster;
   }
 
+  /** Finds the safekeepers where the spec does not list them. False, and said so, when that cannot be done. */
+  private async discover(object: SafekeeperCluster, cluster: ClusterRuntime, signal: AbortSignal): Promise<boolean> {
+    const { client, clock, log } = this.options;
+    const { source } = cluster.spec;
+    if (source.kind === 'static') return true;
+    if (cluster.podSearch?.isFor(source.pods) !== true) {
+      // Ids outlast a change of how pods are addressed, addresses do not.
+      const known = [...cluster.safekeepers.keys()].map((id) => [id, undefined] as const);
+      const before = cluster.podSearch === undefined ? foundBefore(object) : new Map(known);
+      const http = cluster.connection.safekeepers;
+      cluster.podSearch = new PodSearch(source.pods, before, { client, http, clock, log });
+    }
+    const isEmpty = (id: SafekeeperId) => cluster.inventory.views.get(id)?.timelines?.size === 0;
+    const found = await cluster.podSearch.look(object, isEmpty, signal);
+    if (found.kind === 'Problem') {
+      await this.refuse(object, 'InvalidSpec', `${found.message}.`, signal);
+      return false;
+    }
+    cluster.found(found.discovery);
+    return true;
+  }
+
   private newConnection({ metadata }: SafekeeperCluster): ClusterConnection {
     const { client, openHttp, clock, log } = this.options;
     const { namespace, name } = metadata;
@@ -152,7 +176,7 @@ export class ClusterReconciler {
     const { clock, log } = this.options;
     const before = cluster.inventory;
     const [now] = await Promise.all([
-      scanCluster(cluster.safekeepers.values(), before, clock, signal),
+      scanCluster(cluster.safekeepers.values(), cluster.discovery?.conflicts ?? new Map(), before, clock, signal),
       cluster.ownership?.refresh([...cluster.safekeepers.keys()], signal),
     ]);
     cluster.inventory = now;
@@ -232,11 +256,4 @@ function brakeOf({ spec, lost }: ClusterRuntime, inventory: Inventory): string |
     maxUnavailable: spec.recovery.maxUnavailablePercent / 100,
     maxLost: spec.recovery.maxLostPercent / 100,
   });
-}
-
-function unsupported(spec: ClusterSpec): string | undefined {
-  const fields = unsupportedFields(spec);
-  return fields.length === 0
-    ? undefined
-    : `this version does not support ${fields.join(', ')}: use spec.safekeepers without them.`;
 }

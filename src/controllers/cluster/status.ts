@@ -14,8 +14,8 @@ import type { Reason } from '../../domain/reasons.ts';
 import { claimConditions, findCondition } from '../../kube/conditions.ts';
 import type { ClusterRuntime } from './cluster-runtime.ts';
 import { cut } from '../text.ts';
-import { describeCredentialRemedy } from './credentials.ts';
 import type { SafekeeperView } from './inventory.ts';
+import { describeCredentialRemedy, describeIdRemedy } from './remedies.ts';
 
 /** How many timelines are in which state, from their own conditions. */
 type TimelineCounts = NonNullable<SafekeeperClusterStatus['timelines']>;
@@ -108,7 +108,7 @@ function judge(
 ): Verdict {
   const conflict = views.find(({ state }) => state.kind === 'IdConflict');
   if (conflict?.state.kind === 'IdConflict') {
-    return needsYou('SafekeeperIdConflict', `${conflict.state.problem}: correct spec.safekeepers.`);
+    return needsYou('SafekeeperIdConflict', `${conflict.state.problem}: ${describeIdRemedy(cluster.spec)}.`);
   }
   const refused = views.find(({ state }) => state.kind === 'Refused');
   if (refused?.state.kind === 'Refused') {
@@ -125,17 +125,14 @@ function judge(
     return needsYou('CredentialsInvalid', message);
   }
   if (cluster.brake !== undefined) return needsYou('StormBrake', cluster.brake);
-  const silent = views.filter(({ state }) => state.kind === 'Unreachable');
   const figures = `${counts.redundant} of ${counts.total} timelines have all their replicas`;
-  if (silent.length > 0) {
-    const who = silent.map(({ id }) => `safekeeper ${id}`).join(', ');
-    const problem = silent[0]?.state.kind === 'Unreachable' ? silent[0].state.problem : '';
-    const why = problem === '' ? '' : ` (${problem})`;
+  const silent = describeSilent(cluster, views);
+  if (silent !== undefined) {
     return {
       ready: { status: 'False', reason: 'ReplicaUnreachable' },
       reconciling: counts.recovering > 0 ? 'Pulling' : 'WaitingForWitnesses',
       stalled: undefined,
-      message: `At risk: ${who} ${silent.length === 1 ? 'does' : 'do'} not answer${why}; ${figures}.`,
+      message: `At risk: ${silent}; ${figures}.`,
     };
   }
   if (counts.degraded > 0) return judgeDegraded(timelines, counts, figures);
@@ -153,6 +150,20 @@ function judge(
     stalled: undefined,
     message: `Safe: ${figures}.`,
   };
+}
+
+/** Who does not answer, and why the first of them does not; undefined when all do. */
+function describeSilent({ discovery }: ClusterRuntime, views: readonly SafekeeperView[]): string | undefined {
+  const silent = views.flatMap(({ id, state }) =>
+    state.kind === 'Unreachable' ? [{ who: `safekeeper ${id}`, problem: state.problem }] : [],
+  );
+  const unidentified = (discovery?.unidentified ?? []).map(({ pod, problem }) => ({ who: `pod ${pod}`, problem }));
+  const [first, ...others] = [...silent, ...unidentified];
+  if (first === undefined) {
+    return discovery?.safekeepers.length === 0 ? 'no pod matches spec.discovery.pods.selector' : undefined;
+  }
+  const who = [first, ...others].map((each) => each.who).join(', ');
+  return `${who} ${others.length === 0 ? 'does' : 'do'} not answer (${first.problem})`;
 }
 
 /** Every safekeeper answers, and some timelines are not redundant: a loss speaks for the cluster, else the first of them. */

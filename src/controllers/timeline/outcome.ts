@@ -5,7 +5,7 @@ import type { Plan } from '../../domain/plan.ts';
 import type { RecoveryIntent } from '../../domain/recovery-intent.ts';
 import type { Replica } from '../../domain/replica-state.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
-import { describeCredentialRemedy } from '../cluster/credentials.ts';
+import { describeCredentialRemedy, describeIdRemedy } from '../cluster/remedies.ts';
 import type { RecoveryPhase } from './act.ts';
 import { explainRefusal } from './decisions.ts';
 import type { Decision, Sight } from './plan.ts';
@@ -67,7 +67,7 @@ function untrusted({ inventory, spec }: ClusterRuntime, replicas: readonly Repli
     const view = inventory.views.get(id);
     if (view === undefined || (state !== 'Unknown' && state !== 'Unreachable')) continue;
     if (view.state.kind === 'IdConflict') {
-      const message = `${view.state.problem}, so safekeeper ${id} is not used: correct spec.safekeepers of the cluster.`;
+      const message = `${view.state.problem}, so safekeeper ${id} is not used: ${describeIdRemedy(spec)}.`;
       return { kind: 'Problem', reason: 'SafekeeperIdConflict', message };
     }
     if (view.state.kind === 'Refused') {

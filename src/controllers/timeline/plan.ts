@@ -50,7 +50,8 @@ export function planWith({ tracking, resource, observation, clock }: Sight, evid
 }
 
 export function memberSources({ spec, cluster }: TimelineResource): MemberSources {
-  return { declared: spec.members, cluster: [...cluster.safekeepers.keys()] };
+  const isWhole = cluster.discovery?.isComplete !== false;
+  return { declared: spec.members, cluster: isWhole ? [...cluster.safekeepers.keys()] : undefined };
 }
 
 /**
