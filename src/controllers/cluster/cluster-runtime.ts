@@ -1,7 +1,5 @@
 import type { ClusterSpec, SafekeeperAddress } from '../../api/cluster-spec.ts';
-import type { Clock } from '../../base/clock.ts';
 import { Semaphore } from '../../base/concurrency.ts';
-import type { Logger } from '../../base/log.ts';
 import type { ResourceProblem } from '../../domain/conditions.ts';
 import type { SafekeeperId } from '../../domain/ids.ts';
 import type { LostReplica } from '../../domain/storm-brake.ts';
@@ -15,11 +13,10 @@ import type { PodSearch } from './discover.ts';
 import { EMPTY_INVENTORY, type Inventory } from './inventory.ts';
 import { Ownership } from './ownership.ts';
 import type { Discovery } from './pod-directory.ts';
+import { Pruner, type PrunerOptions } from './prune.ts';
 import { absentSafekeeper, type SafekeeperHandle } from './safekeeper-handle.ts';
 
-export interface ClusterRuntimeOptions {
-  readonly clock: Clock;
-  readonly log: Logger;
+export interface ClusterRuntimeOptions extends PrunerOptions {
   /** Told of a timeline for which it is worth asking for a slot again. */
   readonly onSlotFree: (timeline: ObjectKey) => void;
 }
@@ -31,6 +28,7 @@ export class ClusterRuntime {
   readonly uid: string | undefined;
   readonly connection: ClusterConnection;
   readonly admission: Admission;
+  readonly pruner: Pruner;
   spec: ClusterSpec;
   /** The `metadata.generation` that the timelines were last told of. */
   generation: number | undefined;
@@ -65,6 +63,7 @@ export class ClusterRuntime {
     this.spec = spec;
     this.connection = connection;
     this.admission = new Admission(spec.recovery, options.onSlotFree);
+    this.pruner = new Pruner(options);
     this.safekeepers = this.connectTo(spec.source.kind === 'static' ? spec.source.safekeepers : [], new Map());
     this.ownership = this.askOwnership(spec);
   }

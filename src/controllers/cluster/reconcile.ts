@@ -33,7 +33,7 @@ export interface ClusterReconcilerOptions {
   readonly clusters: Pick<Store<SafekeeperCluster>, 'get'>;
   readonly timelines: Pick<Store<SafekeeperTimeline, 'identity' | 'cluster'>, 'byIndex'>;
   readonly registry: ClusterRegistry;
-  readonly client: Pick<KubeClient, 'create' | 'get' | 'list'>;
+  readonly client: Pick<KubeClient, 'create' | 'delete' | 'get' | 'list'>;
   readonly statusWriter: Pick<StatusWriter<SafekeeperClusterStatus, SafekeeperCluster>, 'write'>;
   readonly events: Pick<EventRecorder, 'record'>;
   /** Every cluster has connections of its own. */
@@ -81,6 +81,7 @@ export class ClusterReconciler {
     this.adopt(object, cluster, cluster.paused !== before);
     await this.createObjects(object, cluster, signal);
     const timelines = this.options.timelines.byIndex('cluster', key);
+    await cluster.pruner.prune(object, cluster, timelines, signal);
     const status = buildClusterStatus(object, cluster, timelines, clock.wallTimeMs());
     await this.report(object, status, signal);
     const isFirstLook = findCondition(status.conditions, 'Ready')?.status === 'Unknown';
@@ -112,7 +113,7 @@ export class ClusterReconciler {
     spec: ClusterSpec,
     signal: AbortSignal,
   ): Promise<ClusterRuntime | undefined> {
-    const { registry, enqueueTimeline, clock, log } = this.options;
+    const { registry, enqueueTimeline, client, clock, log } = this.options;
     const key = keyOf(object);
     const { uid } = object.metadata;
     const entry = registry.get(key);
@@ -127,7 +128,7 @@ export class ClusterReconciler {
     connection.apply(spec, readiness.credentials);
     known?.update(spec);
     const onSlotFree = (timeline: ObjectKey) => enqueueTimeline(timeline, 'user');
-    const cluster = known ?? new ClusterRuntime({ key, uid, connection }, spec, { clock, log, onSlotFree });
+    const cluster = known ?? new ClusterRuntime({ key, uid, connection }, spec, { client, clock, log, onSlotFree });
     cluster.credentialProblem = readiness.problem;
     return cluster;
   }
