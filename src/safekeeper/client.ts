@@ -12,7 +12,6 @@ import {
   parseFilesystemUsage,
   parseNodeStatus,
   parseTermBump,
-  parseTimelineList,
   parseTimelineStatus,
   parseUtilization,
   type TermBump,
@@ -22,6 +21,7 @@ import {
 import { type CreateTimelineRequest, createTimelineRequestToJson } from './api-json.ts';
 import { type DiskDump, diskDumpQuery, parseDiskDump } from './debug-dump.ts';
 import { type PullRequest, type PullResult, parsePullResult, pullRequestToJson } from './pull-result.ts';
+import { readTimelineList } from './timeline-list.ts';
 import { parseRunningTransfers, type RunningTransfer } from './transfers.ts';
 
 /** What a safekeeper says of one timeline. Only its own well-formed "not found" is a loss. */
@@ -75,14 +75,24 @@ export class SafekeeperClient {
     return response.status === 404 ? undefined : parseRunningTransfers(this.expectOk(response));
   }
 
-  async listTimelines(signal: AbortSignal): Promise<TenantTimelineId[]> {
-    const call: Call = {
-      method: 'GET',
-      path: '/v1/tenant/timeline',
-      timeoutMs: limits.timelineListTimeoutMs,
-      bodyBytesMax: limits.timelineListBytesMax,
-    };
-    return parseTimelineList(await this.body(call, signal));
+  /** In batches as they arrive; it is a list only for who has come to the end. */
+  async *listTimelines(signal: AbortSignal): AsyncGenerator<readonly TenantTimelineId[]> {
+    const path = '/v1/tenant/timeline';
+    using deadline = startDeadline(limits.timelineListTimeoutMs, `GET ${this.url}${path}`, signal);
+    const stream = await this.http.stream(this.toRequest({ method: 'GET', path }), deadline.signal);
+    if (stream.status !== 200) {
+      const text = await readErrorBody(stream, deadline.signal);
+      throw this.refusal({ status: stream.status, headers: stream.headers, text });
+    }
+    try {
+      yield* readTimelineList(stream.body);
+    } catch (cause) {
+      if (deadline.signal.aborted) throw deadline.signal.reason;
+      if (cause instanceof Failure) throw cause;
+      throw new Failure('Unreachable', `GET ${this.url}${path}: ${describeError(cause)}`, { cause });
+    } finally {
+      stream.body.destroy();
+    }
   }
 
   /** Throws nothing but the signal's reason: whatever goes wrong is an answer that says nothing. */

@@ -14,7 +14,6 @@ import {
   parseFilesystemUsage,
   parseNodeStatus,
   parseTermBump,
-  parseTimelineList,
   parseTimelineStatus,
   parseUtilization,
 } from '../../src/safekeeper/api.ts';
@@ -41,7 +40,6 @@ interface Parser {
 
 const ANSWERS: Parser[] = [
   { name: 'node status', parse: parseNodeStatus, example: { id: 1 } },
-  { name: 'timeline list', parse: parseTimelineList, example: [IDS] },
   { name: 'term bump', parse: parseTermBump, example: { previous_term: 1, current_term: 2 } },
   {
     name: 'filesystem usage',

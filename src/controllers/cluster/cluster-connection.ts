@@ -2,7 +2,7 @@ import { limits } from '../../base/limits.ts';
 import type { Clock } from '../../base/clock.ts';
 import { describeError } from '../../base/failure.ts';
 import type { Logger } from '../../base/log.ts';
-import type { HttpClientOptions, HttpRequest, HttpSender, TokenSource } from '../../http/client.ts';
+import type { HttpClientOptions, HttpRequest, HttpSender, HttpStream, TokenSource } from '../../http/client.ts';
 import { type OpenHttp, RenewableHttpClient } from '../../http/renewable-client.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import type { ObjectName } from '../../kube/object.ts';
@@ -147,19 +147,37 @@ const CONTROLLER_CONNECTIONS = 4;
 
 /** Servers like to quote what they refuse, and their words go into logs and statuses. */
 function withoutSecrets(http: HttpSender, credentials: () => Credentials | undefined): HttpSender {
+  /** The token may be replaced in between. */
+  const hide = (before: Credentials | undefined, text: string) =>
+    [before, credentials()]
+      .flatMap((known) => [known?.token, known?.storageControllerToken])
+      .filter((secret) => secret !== undefined)
+      .reduce((rest, secret) => rest.replaceAll(secret, '[token]'), text);
   return {
     request: async (request: HttpRequest, signal: AbortSignal) => {
       const before = credentials();
       const response = await http.request(request, signal);
-      if (response.status < 400) return response;
-      // The token may have been replaced in between.
-      const secrets = [before, credentials()]
-        .flatMap((known) => [known?.token, known?.storageControllerToken])
-        .filter((secret) => secret !== undefined);
-      return { ...response, text: secrets.reduce((text, secret) => text.replaceAll(secret, '[token]'), response.text) };
+      return response.status < 400 ? response : { ...response, text: hide(before, response.text) };
     },
-    stream: (request, signal) => http.stream(request, signal),
+    stream: async (request: HttpRequest, signal: AbortSignal) => {
+      const before = credentials();
+      const stream = await http.stream(request, signal);
+      return stream.status < 400 ? stream : { ...stream, body: rewritten(stream.body, (text) => hide(before, text)) };
+    },
   };
+}
+
+/** An error's body as a whole, as far as it is worth reading. */
+function rewritten(body: HttpStream['body'], rewrite: (text: string) => string): HttpStream['body'] {
+  async function* read(): AsyncGenerator<Buffer> {
+    let text = '';
+    for await (const chunk of body) {
+      text += chunk.toString('utf8');
+      if (text.length > limits.errorBodyBytesMax) break;
+    }
+    yield Buffer.from(rewrite(text));
+  }
+  return Object.assign(read(), { destroy: (error?: Error) => body.destroy(error) });
 }
 
 function sameReferences(a: CredentialSettings | undefined, b: CredentialSettings): boolean {

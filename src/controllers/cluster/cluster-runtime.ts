@@ -15,6 +15,7 @@ import { Ownership } from './ownership.ts';
 import type { Discovery } from './pod-directory.ts';
 import { Pruner, type PrunerOptions } from './prune.ts';
 import { absentSafekeeper, type SafekeeperHandle } from './safekeeper-handle.ts';
+import { TimelineNames } from './timeline-names.ts';
 
 export interface ClusterRuntimeOptions extends PrunerOptions {
   /** Told of a timeline for which it is worth asking for a slot again. */
@@ -29,6 +30,7 @@ export class ClusterRuntime {
   readonly connection: ClusterConnection;
   readonly admission: Admission;
   readonly pruner: Pruner;
+  readonly names = new TimelineNames();
   spec: ClusterSpec;
   /** The `metadata.generation` that the timelines were last told of. */
   generation: number | undefined;

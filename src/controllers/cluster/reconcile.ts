@@ -25,7 +25,7 @@ import type { Store } from '../../kube/store.ts';
 import { ClusterConnection } from './cluster-connection.ts';
 import { type ClusterRegistry, ClusterRuntime } from './cluster-runtime.ts';
 import { foundBefore, PodSearch } from './discover.ts';
-import { compareInventories, type Inventory, knownTimelines, scanCluster, stillLost } from './inventory.ts';
+import { compareInventories, type Inventory, scanCluster, stillLost } from './inventory.ts';
 import { buildClusterStatus, buildProblemStatus, clusterEvents, isClusterNews } from './status.ts';
 import { clusterTimelineIdentity, timelineObject, timelinesToCreate, trackUnlisted } from './timelines.ts';
 
@@ -177,7 +177,13 @@ export class ClusterReconciler {
     const { clock, log } = this.options;
     const before = cluster.inventory;
     const [now] = await Promise.all([
-      scanCluster(cluster.safekeepers.values(), cluster.discovery?.conflicts ?? new Map(), before, clock, signal),
+      scanCluster(
+        cluster.safekeepers.values(),
+        cluster.discovery?.conflicts ?? new Map(),
+        before,
+        { names: cluster.names, clock },
+        signal,
+      ),
       cluster.ownership?.refresh([...cluster.safekeepers.keys()], signal),
     ]);
     cluster.inventory = now;
@@ -251,7 +257,7 @@ function brakeOf({ spec, lost }: ClusterRuntime, inventory: Inventory): string |
   return stormBrake({
     safekeeperCount: views.length,
     unreachableCount: views.filter(({ state }) => state.kind === 'Unreachable').length,
-    timelineCount: knownTimelines(inventory).size,
+    timelineCount: inventory.known.size,
     lost,
     gracePeriodMs: spec.recovery.gracePeriodMs,
     maxUnavailable: spec.recovery.maxUnavailablePercent / 100,

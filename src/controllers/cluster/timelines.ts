@@ -2,7 +2,7 @@ import type { InventoryMode } from '../../api/cluster-spec.ts';
 import { API_VERSION, CLUSTER_NAMES, inventoryLabels, TIMELINE_NAMES, timelineObjectName } from '../../api/names.ts';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../../api/resources.ts';
 import { formatTenantTimelineId, type TenantTimelineId } from '../../domain/ids.ts';
-import { type Inventory, knownTimelines } from './inventory.ts';
+import type { Inventory } from './inventory.ts';
 import type { Ownership } from './ownership.ts';
 
 /** The identity under which the timeline store indexes a timeline of a cluster. */
@@ -41,7 +41,7 @@ export function timelinesToCreate(
   const add = (key: string, id: TenantTimelineId) => {
     if (wanted.size < countMax && !wanted.has(key) && !hasObject(id)) wanted.set(key, id);
   };
-  for (const [key, { id, replicas }] of knownTimelines(inventory)) {
+  for (const [key, { id, replicas }] of inventory.known) {
     if (mode === 'All' || replicas < usual) add(key, id);
   }
   for (const [key, id] of missingReplicas(inventory, ownership)) {
@@ -58,10 +58,9 @@ export function trackUnlisted(
   ownership: Pick<Ownership, 'named'> | undefined,
   nowMs: number,
 ): Map<string, number> {
-  const lists = [...inventory.views.values()].flatMap(({ timelines }) => timelines ?? []);
   const unlisted = new Map<string, number>();
   for (const [key] of missingReplicas(inventory, ownership)) {
-    if (!lists.some((timelines) => timelines.has(key))) unlisted.set(key, before.get(key) ?? nowMs);
+    if (!inventory.known.has(key)) unlisted.set(key, before.get(key) ?? nowMs);
   }
   return unlisted;
 }
