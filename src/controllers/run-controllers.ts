@@ -13,6 +13,7 @@ import { intentChanged, type Source, watches } from '../kube/source.ts';
 import { StatusWriter } from '../kube/status-writer.ts';
 import { ClusterRegistry } from './cluster/cluster-runtime.ts';
 import { ClusterReconciler } from './cluster/reconcile.ts';
+import { isTroubled } from './timeline/glance.ts';
 import { TimelineReconciler } from './timeline/reconcile.ts';
 import { timelineIdentity } from './timeline/resource.ts';
 
@@ -91,6 +92,8 @@ export async function runControllers(
       fieldManager: 'safekeeper-operator-cluster',
     }),
     openHttp,
+    random: runtime.random,
+    isTroubled: (cluster, timeline, stopped) => isTroubled(cluster, timeline, runtime.clock, stopped),
     enqueueTimeline: (key, priority) => timelineController.enqueue(key, priority),
   });
   const timelineController: Controller = new Controller({

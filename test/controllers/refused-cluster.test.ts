@@ -31,6 +31,8 @@ async function visit(object: SafekeeperCluster, client: object = {}) {
     openHttp: (options) => new HttpClient(options),
     clock: new FakeClock(),
     log: createLogger('silent'),
+    random: () => 0,
+    isTroubled: () => Promise.resolve(false),
     enqueueTimeline: () => undefined,
   });
   const result = await reconciler.reconcile(keyOf(object), never);

@@ -15,9 +15,10 @@ import { Ownership } from './ownership.ts';
 import type { Discovery } from './pod-directory.ts';
 import { Pruner, type PrunerOptions } from './prune.ts';
 import { absentSafekeeper, type SafekeeperHandle } from './safekeeper-handle.ts';
+import { Sweep, type SweepOptions } from './sweep.ts';
 import { TimelineNames } from './timeline-names.ts';
 
-export interface ClusterRuntimeOptions extends PrunerOptions {
+export interface ClusterRuntimeOptions extends PrunerOptions, SweepOptions {
   /** Told of a timeline for which it is worth asking for a slot again. */
   readonly onSlotFree: (timeline: ObjectKey) => void;
 }
@@ -31,6 +32,7 @@ export class ClusterRuntime {
   readonly admission: Admission;
   readonly pruner: Pruner;
   readonly names = new TimelineNames();
+  readonly sweep: Sweep;
   spec: ClusterSpec;
   /** The `metadata.generation` that the timelines were last told of. */
   generation: number | undefined;
@@ -66,8 +68,14 @@ export class ClusterRuntime {
     this.connection = connection;
     this.admission = new Admission(spec.recovery, options.onSlotFree);
     this.pruner = new Pruner(options);
+    this.sweep = new Sweep(options);
     this.safekeepers = this.connectTo(spec.source.kind === 'static' ? spec.source.safekeepers : [], new Map());
     this.ownership = this.askOwnership(spec);
+  }
+
+  /** Every safekeeper of the cluster; undefined while it is not known who all of them are. */
+  get memberIds(): SafekeeperId[] | undefined {
+    return this.discovery?.isComplete === false ? undefined : [...this.safekeepers.keys()];
   }
 
   /** Takes a changed spec over; what did not change keeps its handle. Those found by pods stay until the next look. */

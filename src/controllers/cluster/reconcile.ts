@@ -1,19 +1,13 @@
 import type { ClusterSpec } from '../../api/cluster-spec.ts';
 import type { SafekeeperClusterStatus } from '../../api/cluster-status.ts';
-import { TIMELINE_RESOURCE } from '../../api/names.ts';
 import { parseClusterSpec } from '../../api/parse.ts';
 import { describePause, readPause } from '../../api/pause.ts';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../../api/resources.ts';
-import type { Clock } from '../../base/clock.ts';
-import { mapBounded } from '../../base/concurrency.ts';
-import { describeError } from '../../base/failure.ts';
 import { limits } from '../../base/limits.ts';
-import type { Logger } from '../../base/log.ts';
-import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../../domain/ids.ts';
+import { formatTenantTimelineId, type SafekeeperId } from '../../domain/ids.ts';
 import type { ResourceProblem } from '../../domain/conditions.ts';
 import { stormBrake } from '../../domain/storm-brake.ts';
 import type { OpenHttp } from '../../http/renewable-client.ts';
-import { isApiError } from '../../kube/api-error.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import type { ReconcileResult } from '../../kube/controller.ts';
 import type { EventRecorder } from '../../kube/events.ts';
@@ -24,12 +18,13 @@ import type { StatusWriter } from '../../kube/status-writer.ts';
 import type { Store } from '../../kube/store.ts';
 import { ClusterConnection } from './cluster-connection.ts';
 import { type ClusterRegistry, ClusterRuntime } from './cluster-runtime.ts';
+import { createTimelines, type CreateTimelinesOptions } from './create-timelines.ts';
 import { foundBefore, PodSearch } from './discover.ts';
 import { compareInventories, type Inventory, scanCluster, stillLost } from './inventory.ts';
 import { buildClusterStatus, buildProblemStatus, clusterEvents, isClusterNews } from './status.ts';
-import { clusterTimelineIdentity, timelineObject, timelinesToCreate, trackUnlisted } from './timelines.ts';
+import { trackUnlisted } from './timelines.ts';
 
-export interface ClusterReconcilerOptions {
+export interface ClusterReconcilerOptions extends CreateTimelinesOptions {
   readonly clusters: Pick<Store<SafekeeperCluster>, 'get'>;
   readonly timelines: Pick<Store<SafekeeperTimeline, 'identity' | 'cluster'>, 'byIndex'>;
   readonly registry: ClusterRegistry;
@@ -38,13 +33,11 @@ export interface ClusterReconcilerOptions {
   readonly events: Pick<EventRecorder, 'record'>;
   /** Every cluster has connections of its own. */
   readonly openHttp: OpenHttp;
-  readonly clock: Clock;
-  readonly log: Logger;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
   readonly enqueueTimeline: (key: ObjectKey, priority: Priority) => void;
 }
 
-const CREATE_CONCURRENCY = 8;
-const CREATE_COUNT_MAX = 1_000;
 /** While timelines wait for their first look the sum changes fast. */
 const FIRST_LOOK_RECHECK_MS = 2_000;
 
@@ -79,14 +72,15 @@ export class ClusterReconciler {
     cluster.paused = describePause(readPause(spec.paused, object.metadata, clock.wallTimeMs()), 'cluster');
     await this.scan(cluster, signal);
     this.adopt(object, cluster, cluster.paused !== before);
-    await this.createObjects(object, cluster, signal);
+    const isBacklogged = await createTimelines(object, cluster, this.options, signal);
     const timelines = this.options.timelines.byIndex('cluster', key);
     await cluster.pruner.prune(object, cluster, timelines, signal);
     const status = buildClusterStatus(object, cluster, timelines, clock.wallTimeMs());
     await this.report(object, status, signal);
     const isFirstLook = findCondition(status.conditions, 'Ready')?.status === 'Unknown';
     const { intervalMs } = spec.inventory;
-    return { kind: 'RequeueAfter', delayMs: isFirstLook ? Math.min(intervalMs, FIRST_LOOK_RECHECK_MS) : intervalMs };
+    const isBusy = isFirstLook || isBacklogged;
+    return { kind: 'RequeueAfter', delayMs: isBusy ? Math.min(intervalMs, FIRST_LOOK_RECHECK_MS) : intervalMs };
   };
 
   private async refuse(
@@ -113,7 +107,7 @@ export class ClusterReconciler {
     spec: ClusterSpec,
     signal: AbortSignal,
   ): Promise<ClusterRuntime | undefined> {
-    const { registry, enqueueTimeline, client, clock, log } = this.options;
+    const { registry, enqueueTimeline, client, clock, log, random } = this.options;
     const key = keyOf(object);
     const { uid } = object.metadata;
     const entry = registry.get(key);
@@ -128,7 +122,8 @@ export class ClusterReconciler {
     connection.apply(spec, readiness.credentials);
     known?.update(spec);
     const onSlotFree = (timeline: ObjectKey) => enqueueTimeline(timeline, 'user');
-    const cluster = known ?? new ClusterRuntime({ key, uid, connection }, spec, { client, clock, log, onSlotFree });
+    const cluster =
+      known ?? new ClusterRuntime({ key, uid, connection }, spec, { client, clock, log, random, onSlotFree });
     cluster.credentialProblem = readiness.problem;
     return cluster;
   }
@@ -199,37 +194,12 @@ export class ClusterReconciler {
     // A list that lost anything may hide more: every timeline of that safekeeper is looked at, the known losses first.
     const affected = new Set([...change.lost.values(), ...change.gained.values()].flat().map(formatTenantTimelineId));
     if (affected.size > 0) this.wake(cluster.key, (identity) => affected.has(identity), 'user');
+    for (const [id, timelines] of change.lost) {
+      if (timelines.length > 0) cluster.sweep.hurry(before.views.get(id)?.timelines?.keys() ?? []);
+    }
     const lostAnything = [...change.lost.values()].some((timelines) => timelines.length > 0);
     const brakeChanged = braked !== (cluster.brake !== undefined);
     if (lostAnything || change.flipped.length > 0 || brakeChanged) this.wake(cluster.key, () => true, 'routine');
-  }
-
-  private async createObjects(object: SafekeeperCluster, cluster: ClusterRuntime, signal: AbortSignal): Promise<void> {
-    const { timelines, client, clock, log } = this.options;
-    const { namespace, name } = object.metadata;
-    const hasObject = (id: TenantTimelineId) =>
-      timelines.byIndex('identity', clusterTimelineIdentity(namespace, name, id)).length > 0;
-    const { inventory, recovery } = cluster.spec;
-    const settings = {
-      mode: inventory.timelines,
-      gracePeriodMs: recovery.gracePeriodMs,
-      nowMs: clock.monotonicMs(),
-    };
-    const wanted = timelinesToCreate(cluster, settings, hasObject, CREATE_COUNT_MAX);
-    if (wanted.length === 0) return;
-    log.info({ cluster: cluster.key, count: wanted.length }, 'Timelines found');
-    const create = async (id: TenantTimelineId) => {
-      try {
-        await client.create(TIMELINE_RESOURCE, timelineObject(object, id), signal);
-      } catch (error) {
-        if (!isApiError(error, 'AlreadyExists')) throw error;
-      }
-    };
-    // The next scan finds them again; until then everything else goes on.
-    await mapBounded(wanted, CREATE_CONCURRENCY, create).catch((error: unknown) => {
-      signal.throwIfAborted();
-      log.warn({ cluster: cluster.key, error: describeError(error) }, 'Timeline objects not created');
-    });
   }
 
   /** Asks for a visit of the cluster's timelines that fit; `fits` is given `tenant/timeline`. */

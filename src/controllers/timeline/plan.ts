@@ -50,8 +50,7 @@ export function planWith({ tracking, resource, observation, clock }: Sight, evid
 }
 
 export function memberSources({ spec, cluster }: TimelineResource): MemberSources {
-  const isWhole = cluster.discovery?.isComplete !== false;
-  return { declared: spec.members, cluster: isWhole ? [...cluster.safekeepers.keys()] : undefined };
+  return { declared: spec.members, cluster: cluster.memberIds };
 }
 
 /**
