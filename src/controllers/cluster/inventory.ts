@@ -3,7 +3,7 @@ import { describeError, Failure } from '../../base/failure.ts';
 import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../../domain/ids.ts';
 import type { LostReplica } from '../../domain/storm-brake.ts';
 import type { SafekeeperHandle } from './safekeeper-handle.ts';
-import type { TimelineNames } from './timeline-names.ts';
+import type { TimelineName, TimelineNames } from './timeline-names.ts';
 
 /** What one safekeeper said in the last scan, or in the last one that it answered. */
 export interface SafekeeperView {
@@ -62,13 +62,11 @@ export async function scanCluster(
   { names, clock }: ScanContext,
   signal: AbortSignal,
 ): Promise<Inventory> {
-  names.startScan();
   /** Ids that answered at an address which is not theirs, and where. */
   const strays = new Map<SafekeeperId, string>();
   const scan = (safekeeper: SafekeeperHandle) =>
     scanSafekeeper(safekeeper, before.views.get(safekeeper.id), strays, { names, clock }, signal);
   const views = await Promise.all([...safekeepers].map(scan));
-  names.endScan();
   signal.throwIfAborted();
   const distinct = views.map((view): SafekeeperView => {
     const dispute = disputed.get(view.id);
@@ -79,7 +77,12 @@ export async function scanCluster(
     const timelines = before.views.get(view.id)?.timelines;
     return { ...view, timelines, state: { kind: 'IdConflict', problem } };
   });
-  return { views: new Map(distinct.map((view) => [view.id, view])), known: countReplicas(distinct) };
+  const isSame =
+    distinct.length === before.views.size &&
+    distinct.every(({ id, timelines }) => before.views.get(id)?.timelines === timelines);
+  const known = isSame ? before.known : countReplicas(distinct);
+  names.keepOnly(known);
+  return { views: new Map(distinct.map((view) => [view.id, view])), known };
 }
 
 async function scanSafekeeper(
@@ -98,13 +101,12 @@ async function scanSafekeeper(
       strays.set(node.id, url);
       return { ...earlier, state: { kind: 'IdConflict', problem: `${url} answers with id ${node.id}, not ${id}` } };
     }
-    const timelines = new Map<string, TenantTimelineId>();
+    const list: TimelineName[] = [];
     for await (const batch of client.listTimelines(signal)) {
-      for (const timeline of batch) {
-        const name = names.intern(timeline);
-        timelines.set(name.key, name);
-      }
+      for (const timeline of batch) list.push(names.intern(timeline));
     }
+    // Most scans find what the one before has found; then nothing that depends on it is made anew either.
+    const timelines = names.toMap(list, known?.timelines);
     return { ...earlier, state: { kind: 'Reachable' }, timelines, lastSeenMs: clock.wallTimeMs() };
   } catch (error) {
     const refused = error instanceof Failure && error.reason === 'CredentialsInvalid';
