@@ -121,7 +121,8 @@ test('UnderReplicated: a wiped safekeeper gets everything back, by objects made 
   await using world = await TestWorld.start(3, place(4));
   await world.createCluster({ inventory: { timelines: 'UnderReplicated' } });
   world.startOperator();
-  await world.untilCluster('Ready', isReady);
+  const before = await world.untilCluster('Ready', isReady);
+  expect(before.status).toMatchObject({ message: 'Safe: 4 of 4 timelines have all their replicas.' });
   await world.wipe(3);
   await world.untilTimelines('healed', 4, ({ status }) => status?.history?.[0]?.outcome === 'Recovered');
   expect(world.pulls()).toHaveLength(4);

@@ -16,9 +16,7 @@ import type { ClusterRuntime } from './cluster-runtime.ts';
 import { cut } from '../text.ts';
 import type { SafekeeperView } from './inventory.ts';
 import { describeCredentialRemedy, describeIdRemedy } from './remedies.ts';
-
-/** How many timelines are in which state, from their own conditions. */
-type TimelineCounts = NonNullable<SafekeeperClusterStatus['timelines']>;
+import { countTimelines, type TimelineCounts } from './timeline-counts.ts';
 
 /** The status of a cluster that was scanned. */
 export function buildClusterStatus(
@@ -27,7 +25,7 @@ export function buildClusterStatus(
   timelines: readonly SafekeeperTimeline[],
   wallTimeMs: number,
 ): SafekeeperClusterStatus {
-  const counts = countTimelines(timelines);
+  const counts = countTimelines(cluster, timelines);
   const views = [...cluster.inventory.views.values()];
   const verdict = judge(cluster, views, timelines, counts);
   const lostOn = countLost(timelines);
@@ -241,20 +239,6 @@ function quorumIntact(quorumLostCount: number | undefined): Condition {
         reason: 'QuorumLost',
         message: `Timelines that have lost their quorum: ${quorumLostCount}.`,
       };
-}
-
-function countTimelines(timelines: readonly SafekeeperTimeline[]): TimelineCounts {
-  const withCondition = (type: Condition['type'], status: Condition['status']) =>
-    timelines.filter((timeline) => findCondition(timeline.status?.conditions, type)?.status === status).length;
-  return {
-    total: timelines.length,
-    redundant: withCondition('Ready', 'True'),
-    degraded: withCondition('Ready', 'False'),
-    recovering: timelines.filter(({ status }) =>
-      ['Queued', 'Pulling', 'Verifying'].includes(findCondition(status?.conditions, 'Reconciling')?.reason ?? ''),
-    ).length,
-    blocked: withCondition('Stalled', 'True'),
-  };
 }
 
 function quorumLost(timelines: readonly SafekeeperTimeline[]): number {

@@ -35,8 +35,7 @@ export function timelinesToCreate(
 ): TenantTimelineId[] {
   const { mode, gracePeriodMs, nowMs } = settings;
   if (mode === 'None') return [];
-  const answered = [...inventory.views.values()].filter(({ state }) => state.kind === 'Reachable').length;
-  const usual = Math.min(USUAL_REPLICA_COUNT, answered);
+  const usual = usualReplicaCount(inventory);
   const wanted = new Map<string, TenantTimelineId>();
   const add = (key: string, id: TenantTimelineId) => {
     if (wanted.size < countMax && !wanted.has(key) && !hasObject(id)) wanted.set(key, id);
@@ -49,6 +48,12 @@ export function timelinesToCreate(
     if (sinceMs === undefined || nowMs - sinceMs >= gracePeriodMs) add(key, id);
   }
   return [...wanted.values()];
+}
+
+/** How many safekeepers should list a timeline, as far as is known without its configuration. */
+export function usualReplicaCount({ views }: Inventory): number {
+  const answered = [...views.values()].filter(({ state }) => state.kind === 'Reachable').length;
+  return Math.min(USUAL_REPLICA_COUNT, answered);
 }
 
 /** {@link TimelineSources.unlistedSince} after a scan. */
