@@ -6,13 +6,14 @@ import type { OpenHttp } from '../http/renewable-client.ts';
 import { Controller } from '../kube/controller.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
-import { keyOf, objectKey } from '../kube/object.ts';
+import { keyOf, type ObjectKey, objectKey } from '../kube/object.ts';
 import { Reflector } from '../kube/reflector.ts';
 import type { Runtime } from '../kube/runtime.ts';
 import { intentChanged, type Source, watches } from '../kube/source.ts';
 import { StatusWriter } from '../kube/status-writer.ts';
 import { ClusterRegistry } from './cluster/cluster-runtime.ts';
 import { ClusterReconciler } from './cluster/reconcile.ts';
+import { isKept, type TimelineIndex, TimelineObjects } from './timeline-objects.ts';
 import { isTroubled } from './timeline/glance.ts';
 import { TimelineReconciler } from './timeline/reconcile.ts';
 import { timelineIdentity } from './timeline/resource.ts';
@@ -48,33 +49,54 @@ export async function runControllers(
   const { client, runtime, events, openHttp } = options;
   const selection = options.namespace === undefined ? {} : { namespace: options.namespace };
   const clusters = new Reflector<SafekeeperCluster, never>({ client, runtime, type: CLUSTER_RESOURCE, selection });
-  const timelines = new Reflector<SafekeeperTimeline, 'identity' | 'cluster'>({
+  const indexes = {
+    identity: timelineIdentity,
+    cluster: (timeline: SafekeeperTimeline) => [clusterKeyOf(timeline)],
+  };
+  const timelines = new Reflector<SafekeeperTimeline, TimelineIndex>({
     client,
     runtime,
     type: TIMELINE_RESOURCE,
     selection,
-    indexes: { identity: timelineIdentity, cluster: (timeline) => [clusterKeyOf(timeline)] },
+    indexes,
   });
+  const objects = new TimelineObjects(timelines.store, indexes);
   await using registry = new ClusterRegistry();
   const stop = AbortSignal.any([drain, signal]);
   const shared = { events, clock: runtime.clock, log: runtime.log };
 
   /** Whichever objects stand for the same timeline: one of them has to give way to the oldest. */
   const withSiblings = (timeline: SafekeeperTimeline) => {
-    const siblings = timelineIdentity(timeline).flatMap((identity) => timelines.store.byIndex('identity', identity));
+    const siblings = timelineIdentity(timeline).flatMap((identity) => [
+      ...timelines.store.byIndex('identity', identity),
+      ...objects.keptUnder('identity', identity),
+    ]);
     return [timeline, ...siblings].map(keyOf);
   };
   const timelineReconciler = new TimelineReconciler({
     ...shared,
-    timelines: timelines.store,
+    events: {
+      // What has no object of its own is told by its cluster.
+      record: (about, note) => {
+        const timeline = about as SafekeeperTimeline;
+        if (!isKept(timeline)) return events.record(about, note);
+        const cluster = clusters.store.get(clusterKeyOf(timeline));
+        const { tenantId, timelineId } = timeline.spec;
+        if (cluster === undefined) return;
+        events.record(cluster, { ...note, message: `Timeline ${tenantId}/${timelineId}: ${note.message}` });
+      },
+    },
+    timelines: objects,
     clusterExists: (key) => clusters.store.get(key) !== undefined,
     clusters: registry,
-    statusWriter: new StatusWriter<SafekeeperTimelineStatus, SafekeeperTimeline>({
-      client,
-      type: TIMELINE_RESOURCE,
-      reflector: timelines,
-      fieldManager: 'safekeeper-operator-timeline',
-    }),
+    statusWriter: objects.writer(
+      new StatusWriter<SafekeeperTimelineStatus, SafekeeperTimeline>({
+        client,
+        type: TIMELINE_RESOURCE,
+        reflector: timelines,
+        fieldManager: 'safekeeper-operator-timeline',
+      }),
+    ),
     random: runtime.random,
     enqueue: (key) => timelineController.enqueue(key, 'user'),
     signal: stop,
@@ -82,7 +104,7 @@ export async function runControllers(
   const clusterReconciler = new ClusterReconciler({
     ...shared,
     clusters: clusters.store,
-    timelines: timelines.store,
+    timelines: objects,
     registry,
     client,
     statusWriter: new StatusWriter<SafekeeperClusterStatus, SafekeeperCluster>({
@@ -127,7 +149,7 @@ export async function runControllers(
   await timelineReconciler.settled();
 }
 
-function clusterKeyOf({ metadata, spec }: SafekeeperTimeline): string {
+function clusterKeyOf({ metadata, spec }: SafekeeperTimeline): ObjectKey {
   return objectKey({ namespace: metadata.namespace, name: spec.clusterRef.name });
 }
 

@@ -88,7 +88,7 @@ test('names come and go without end, and are not kept', () => {
 
 test.each<[string, 'All' | 'UnderReplicated' | 'None', Record<number, string>, string]>([
   ['all of them', 'All', { 1: '12', 2: '1', 3: '1' }, '12'],
-  ['none', 'None', { 1: '12', 2: '1', 3: '1' }, ''],
+  ['those that one lacks, kept in memory,', 'None', { 1: '12', 2: '1', 3: '1' }, '2'],
   ['those that one of three lacks', 'UnderReplicated', { 1: '12', 2: '12', 3: '1' }, '2'],
   [
     'none of five safekeepers when each is on three',

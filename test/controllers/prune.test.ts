@@ -70,7 +70,7 @@ function absentEverywhere() {
     return world.failure === undefined ? Promise.resolve() : Promise.reject(world.failure);
   };
   const client = { delete: remove } as unknown as Pick<KubeClient, 'delete'>;
-  const pruner = new Pruner({ client, clock, log: createLogger('silent') });
+  const pruner = new Pruner({ client, dropTimeline: () => undefined, clock, log: createLogger('silent') });
   const scanned = (): ScannedCluster => {
     const object = clusterObject({ inventory: world.inventory });
     const parsed = parseClusterSpec(object);

@@ -18,7 +18,7 @@ async function visit(object: SafekeeperCluster, client: object = {}) {
   const events: string[] = [];
   const reconciler = new ClusterReconciler({
     clusters: { get: () => object },
-    timelines: { byIndex: () => [] },
+    timelines: { byIndex: () => [], keptUnder: () => [], keep: () => true, drop: () => undefined },
     registry,
     client: client as ClusterReconcilerOptions['client'],
     statusWriter: {

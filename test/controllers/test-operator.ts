@@ -167,6 +167,10 @@ export class TestWorld implements AsyncDisposable {
     await this.patch(what, { metadata: { annotations } });
   }
 
+  async deleteCluster(): Promise<void> {
+    await this.client.delete(CLUSTER_RESOURCE, { namespace: NAMESPACE, name: 'main' }, {}, this.never);
+  }
+
   async deleteTimeline(digit: string): Promise<void> {
     const { name } = (await this.timeline(digit)).metadata;
     await this.client.delete(TIMELINE_RESOURCE, { namespace: NAMESPACE, name }, {}, this.never);

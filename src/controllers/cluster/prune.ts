@@ -21,6 +21,8 @@ export type ScannedCluster = Pick<
 
 export interface PrunerOptions {
   readonly client: Pick<KubeClient, 'delete'>;
+  /** For those that are kept in memory. */
+  readonly dropTimeline: (timeline: SafekeeperTimeline) => void;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -151,10 +153,13 @@ export class Pruner {
   }
 
   /** Only the object that was judged: whatever changed meanwhile is judged anew. */
-  private async remove({ metadata }: SafekeeperTimeline, signal: AbortSignal): Promise<void> {
-    const { client, log } = this.options;
-    const { namespace, name, uid, resourceVersion } = metadata;
-    if (uid === undefined || resourceVersion === undefined) return;
+  private async remove(timeline: SafekeeperTimeline, signal: AbortSignal): Promise<void> {
+    const { client, log, dropTimeline } = this.options;
+    const { namespace, name, uid, resourceVersion } = timeline.metadata;
+    if (uid === undefined || resourceVersion === undefined) {
+      dropTimeline(timeline);
+      return;
+    }
     try {
       await client.delete(TIMELINE_RESOURCE, { namespace, name }, { preconditions: { uid, resourceVersion } }, signal);
       log.info({ object: `${namespace}/${name}` }, 'Timeline object removed');

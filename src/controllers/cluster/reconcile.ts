@@ -18,7 +18,7 @@ import type { StatusWriter } from '../../kube/status-writer.ts';
 import type { Store } from '../../kube/store.ts';
 import { ClusterConnection } from './cluster-connection.ts';
 import { type ClusterRegistry, ClusterRuntime } from './cluster-runtime.ts';
-import { createTimelines, type CreateTimelinesOptions } from './create-timelines.ts';
+import { createTimelines, type CreateTimelinesOptions, dropKept } from './create-timelines.ts';
 import { foundBefore, PodSearch } from './discover.ts';
 import { compareInventories, type Inventory, scanCluster, stillLost } from './inventory.ts';
 import { buildClusterStatus, buildProblemStatus, clusterEvents, isClusterNews } from './status.ts';
@@ -26,7 +26,6 @@ import { trackUnlisted } from './timelines.ts';
 
 export interface ClusterReconcilerOptions extends CreateTimelinesOptions {
   readonly clusters: Pick<Store<SafekeeperCluster>, 'get'>;
-  readonly timelines: Pick<Store<SafekeeperTimeline, 'identity' | 'cluster'>, 'byIndex'>;
   readonly registry: ClusterRegistry;
   readonly client: Pick<KubeClient, 'create' | 'delete' | 'get' | 'list'>;
   readonly statusWriter: Pick<StatusWriter<SafekeeperClusterStatus, SafekeeperCluster>, 'write'>;
@@ -35,7 +34,6 @@ export interface ClusterReconcilerOptions extends CreateTimelinesOptions {
   readonly openHttp: OpenHttp;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  readonly enqueueTimeline: (key: ObjectKey, priority: Priority) => void;
 }
 
 /** While timelines wait for their first look the sum changes fast. */
@@ -55,6 +53,7 @@ export class ClusterReconciler {
     if (object === undefined || object.metadata.deletionTimestamp !== undefined) {
       registry.delete(key);
       this.wake(key, () => true, 'user');
+      dropKept(key, this.options, () => true);
       return { kind: 'Done' };
     }
     const parsed = parseClusterSpec(object);
@@ -121,9 +120,12 @@ export class ClusterReconciler {
     // At once: neither must new credentials go to old addresses nor old ones to new addresses.
     connection.apply(spec, readiness.credentials);
     known?.update(spec);
+    const dropTimeline = (timeline: SafekeeperTimeline) =>
+      dropKept(key, this.options, (kept) => keyOf(kept) === keyOf(timeline));
     const onSlotFree = (timeline: ObjectKey) => enqueueTimeline(timeline, 'user');
     const cluster =
-      known ?? new ClusterRuntime({ key, uid, connection }, spec, { client, clock, log, random, onSlotFree });
+      known ??
+      new ClusterRuntime({ key, uid, connection }, spec, { client, clock, log, random, onSlotFree, dropTimeline });
     cluster.credentialProblem = readiness.problem;
     return cluster;
   }

@@ -23,8 +23,8 @@ export interface TimelineSources {
 const USUAL_REPLICA_COUNT = 3;
 
 /**
- * Timelines that deserve an object and have none: all of them, or with `UnderReplicated` those that lack a replica as far
- * as lists can tell. One that only the storage controller knows may be about to be created: it counts after the
+ * Timelines that deserve an object and have none: all of them in mode `All`, else those that lack a replica as far as
+ * lists can tell. One that only the storage controller knows may be about to be created: it counts after the
  * grace period. At most `countMax`, so that one visit stays short.
  */
 export function timelinesToCreate(
@@ -34,7 +34,6 @@ export function timelinesToCreate(
   countMax: number,
 ): TenantTimelineId[] {
   const { mode, gracePeriodMs, nowMs } = settings;
-  if (mode === 'None') return [];
   const usual = usualReplicaCount(inventory);
   const wanted = new Map<string, TenantTimelineId>();
   const add = (key: string, id: TenantTimelineId) => {
