@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import { Failure } from '../../src/base/failure.ts';
 import { createLogger } from '../../src/base/log.ts';
 import { Ownership } from '../../src/controllers/cluster/ownership.ts';
+import { TimelineNames } from '../../src/controllers/cluster/timeline-names.ts';
 import type { TenantTimelineId } from '../../src/domain/ids.ts';
 import { parseTenantId, parseTimelineId } from '../../src/domain/ids.ts';
 import type { StorageControllerClient } from '../../src/safekeeper/storage-controller.ts';
@@ -19,7 +21,13 @@ function rig() {
     return state.failure === undefined ? Promise.resolve(state.list) : Promise.reject(state.failure);
   };
   const client = { timelinesOf } as unknown as StorageControllerClient;
-  const ownership = new Ownership({ cluster: 'c', client, clock, log: createLogger('silent') });
+  const ownership = new Ownership({
+    cluster: 'c',
+    client,
+    names: new TimelineNames(),
+    clock,
+    log: createLogger('silent'),
+  });
   return { clock, state, ownership, of: (sinceMs: number) => ownership.of(SK, T, sinceMs, never) };
 }
 
@@ -44,7 +52,7 @@ test('a list that is too old is read again, and without an answer it does not co
   await clock.advance(1);
   state.failure = new Error('gone');
   expect(await of(0)).toBe('NoAnswer');
-  expect(ownership.problem).toEqual({ refused: false, message: 'gone' });
+  expect(ownership.problem).toEqual({ kind: 'Unusable', message: 'gone' });
   expect(ownership.named(SK)?.size).toBe(1);
   state.failure = undefined;
   await clock.advance(5_000);
@@ -67,4 +75,14 @@ test('who has left the cluster is forgotten', async () => {
   await ownership.refresh([SK], never);
   await ownership.refresh([], never);
   expect(ownership.named(SK)).toBeUndefined();
+});
+
+test('who does not answer for one safekeeper is not waited for with the others', async () => {
+  const { state, ownership } = rig();
+  state.failure = new Failure('DeadlineExceeded', 'it is silent');
+  await ownership.refresh([1, 2, 3, 4, 5].map(safekeeperId), never);
+  expect(state.asked).toBe(2);
+  state.failure = new Failure('StorageControllerRefused', 'who is that?');
+  await ownership.refresh([1, 2, 3, 4, 5].map(safekeeperId), never);
+  expect(state.asked).toBe(7);
 });

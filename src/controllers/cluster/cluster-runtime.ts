@@ -95,7 +95,7 @@ export class ClusterRuntime {
     const { clock, log } = this.options;
     const http = this.connection.storageController;
     const client = new StorageControllerClient({ http, url: storageController.url });
-    return new Ownership({ cluster: this.key, client, clock, log });
+    return new Ownership({ cluster: this.key, client, names: this.names, clock, log });
   }
 
   /** Takes over what the pods show. */

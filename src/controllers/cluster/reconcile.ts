@@ -3,7 +3,6 @@ import type { SafekeeperClusterStatus } from '../../api/cluster-status.ts';
 import { parseClusterSpec } from '../../api/parse.ts';
 import { describePause, readPause } from '../../api/pause.ts';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../../api/resources.ts';
-import { limits } from '../../base/limits.ts';
 import { formatTenantTimelineId, type SafekeeperId } from '../../domain/ids.ts';
 import type { ResourceProblem } from '../../domain/conditions.ts';
 import { stormBrake } from '../../domain/storm-brake.ts';
@@ -36,6 +35,8 @@ export interface ClusterReconcilerOptions extends CreateTimelinesOptions {
   readonly random: () => number;
 }
 
+/** What keeps a cluster from being looked at is mended by somebody, who wants to see it go away. */
+const PROBLEM_RECHECK_MS = 10_000;
 /** While timelines wait for their first look the sum changes fast. */
 const FIRST_LOOK_RECHECK_MS = 2_000;
 
@@ -63,9 +64,9 @@ export class ClusterReconciler {
     }
     const spec = parsed.value;
     const cluster = await this.connect(object, spec, signal);
-    if (cluster === undefined) return { kind: 'RequeueAfter', delayMs: limits.secretRecheckMs };
+    if (cluster === undefined) return { kind: 'RequeueAfter', delayMs: PROBLEM_RECHECK_MS };
     if (!(await this.discover(object, cluster, signal))) {
-      return { kind: 'RequeueAfter', delayMs: limits.secretRecheckMs };
+      return { kind: 'RequeueAfter', delayMs: PROBLEM_RECHECK_MS };
     }
     const before = cluster.paused;
     cluster.paused = describePause(readPause(spec.paused, object.metadata, clock.wallTimeMs()), 'cluster');

@@ -118,7 +118,7 @@ function judge(
     return needsYou('CredentialsInvalid', `${message}; until then what was read before stays in use.`);
   }
   const { ownership } = cluster;
-  if (ownership?.problem?.refused === true) {
+  if (ownership?.problem?.kind === 'Refused') {
     const message = `the storage controller refuses the operator: ${ownership.problem.message}: renew or set spec.storageController.tokenSecretRef; until then nothing is restored.`;
     return needsYou('CredentialsInvalid', message);
   }
