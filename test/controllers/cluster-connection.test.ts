@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { createLogger } from '../../src/base/log.ts';
-import { ClusterConnection } from '../../src/controllers/cluster/cluster-connection.ts';
-import type { CredentialSettings } from '../../src/controllers/cluster/credentials.ts';
+import { ClusterConnection, type ConnectionSettings } from '../../src/controllers/cluster/cluster-connection.ts';
 import { HttpClient } from '../../src/http/client.ts';
 import { KubeApiError } from '../../src/kube/api-error.ts';
 import type { KubeClient } from '../../src/kube/kube-client.ts';
@@ -9,7 +8,8 @@ import { FakeClock } from '../support/fake-clock.ts';
 import { startHttpStub } from '../support/http-stub.ts';
 
 const never = new AbortController().signal;
-const SETTINGS: CredentialSettings = {
+const SETTINGS: ConnectionSettings = {
+  recovery: { maxPerRecipient: 20 },
   tokenSecretRef: { name: 'tokens', key: 'safekeeper' },
   storageController: { url: 'http://controller', tokenSecretRef: { name: 'tokens', key: 'controller' } },
   tls: undefined,
@@ -37,7 +37,7 @@ async function rig() {
   const server = await startHttpStub((request, response) => {
     const token = (request.headers.authorization ?? '').replace('Bearer ', '');
     shown.push(token);
-    response.writeHead(token === state.accepted ? 200 : 401).end(`I saw ${token}`);
+    if (request.url !== '/pull') response.writeHead(token === state.accepted ? 200 : 401).end(`I saw ${token}`);
   });
   const connection = new ClusterConnection({
     cluster: CLUSTER,
@@ -135,4 +135,19 @@ test('another cluster setting does not lend its token, and the storage controlle
   });
   state.failure = new KubeApiError(500, 'ServerError', 'no');
   await expect(connection.read(elsewhere, never)).rejects.toMatchObject({ reason: 'CredentialsUnread' });
+});
+
+test('as many pulls as one recipient may have leave room for looking at it', async () => {
+  await using world = await rig();
+  await world.connect();
+  const { connection, server, shown } = world;
+  const stop = new AbortController();
+  const pull = () =>
+    connection.safekeepers.request({ method: 'POST', url: `${server.url}/pull`, timeoutMs: 60_000 }, stop.signal);
+  const pulls = Promise.allSettled(Array.from({ length: 20 }, pull));
+  await expect.poll(() => shown.length).toBe(20);
+  const looks = await Promise.all(Array.from({ length: 100 }, world.ask));
+  expect(new Set(looks.map(({ status }) => status))).toEqual(new Set([200]));
+  stop.abort();
+  expect((await pulls).every(({ status }) => status === 'rejected')).toBe(true);
 });

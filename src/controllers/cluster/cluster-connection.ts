@@ -1,3 +1,4 @@
+import type { ClusterSpec } from '../../api/cluster-spec.ts';
 import { limits } from '../../base/limits.ts';
 import type { Clock } from '../../base/clock.ts';
 import { describeError } from '../../base/failure.ts';
@@ -16,6 +17,10 @@ export interface ClusterConnectionOptions {
   readonly log: Logger;
 }
 
+export type ConnectionSettings = CredentialSettings & {
+  readonly recovery: Pick<ClusterSpec['recovery'], 'maxPerRecipient'>;
+};
+
 /** What may be used now. */
 export type Readiness =
   | { readonly kind: 'Ready'; readonly credentials: Credentials; readonly problem: undefined }
@@ -25,7 +30,7 @@ export type Readiness =
   | { readonly kind: 'Unusable'; readonly problem: CredentialProblem };
 
 interface Applied {
-  readonly settings: CredentialSettings;
+  readonly settings: ConnectionSettings;
   readonly credentials: Credentials;
 }
 
@@ -75,15 +80,17 @@ export class ClusterConnection implements AsyncDisposable {
   }
 
   /** Uses these from the next request on. Requests under way are left alone. */
-  apply(settings: CredentialSettings, credentials: Credentials): void {
+  apply(settings: ConnectionSettings, credentials: Credentials): void {
     const before = this.applied;
     this.applied = { settings, credentials };
-    if (before !== undefined && tlsKey(before) === tlsKey(this.applied)) return;
+    if (before !== undefined && poolKey(before) === poolKey(this.applied)) return;
     const { tls } = credentials;
     const { serverName } = settings.tls ?? {};
     this.toSafekeepers.renew({
       ...tls,
       token: this.tokenSource((current) => current.token),
+      // A pull has one of its recipient's connections for as long as it takes; looking must go on beside it.
+      connectionsPerHostMax: PROBE_CONNECTIONS + settings.recovery.maxPerRecipient,
       ...(serverName === undefined ? {} : { serverName }),
     });
     const controller: HttpClientOptions = {
@@ -143,6 +150,7 @@ export class ClusterConnection implements AsyncDisposable {
   }
 }
 
+const PROBE_CONNECTIONS = 8;
 const CONTROLLER_CONNECTIONS = 4;
 
 /** Servers like to quote what they refuse, and their words go into logs and statuses. */
@@ -188,6 +196,7 @@ function referenceKey({ tokenSecretRef, tls, storageController }: CredentialSett
   return JSON.stringify([tokenSecretRef, tls, storageController?.tokenSecretRef]);
 }
 
-function tlsKey({ settings, credentials }: Applied): string {
-  return JSON.stringify([credentials.tls, settings.tls?.serverName]);
+/** What connections are made of. */
+function poolKey({ settings, credentials }: Applied): string {
+  return JSON.stringify([credentials.tls, settings.tls?.serverName, settings.recovery.maxPerRecipient]);
 }
