@@ -16,7 +16,8 @@ interface Pool {
  */
 export class RenewableHttpClient implements HttpSender, AsyncDisposable {
   private readonly open: OpenHttp;
-  private readonly closing = new Set<Promise<void>>();
+  /** All whose connections are not closed yet. */
+  private readonly pools = new Set<Pool>();
   private pool: Pool | undefined;
 
   /** Before the first {@link renew}, and after {@link close}, every request fails as `Unreachable`. */
@@ -28,6 +29,7 @@ export class RenewableHttpClient implements HttpSender, AsyncDisposable {
   renew(options: HttpClientOptions): void {
     this.close();
     this.pool = { http: this.open(options), calls: 0, retired: false };
+    this.pools.add(this.pool);
   }
 
   /** Nothing more is sent. */
@@ -48,10 +50,10 @@ export class RenewableHttpClient implements HttpSender, AsyncDisposable {
     return await this.with((http) => http.stream(request, signal));
   }
 
-  /** Resolves when everything under way has ended. */
+  /** Ends the requests under way, too. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
-    await Promise.all(this.closing);
+    await Promise.all([...this.pools].map(({ http }) => http[Symbol.asyncDispose]()));
   }
 
   private async with<Result>(call: (http: HttpClient) => Promise<Result>): Promise<Result> {
@@ -66,9 +68,10 @@ export class RenewableHttpClient implements HttpSender, AsyncDisposable {
     }
   }
 
-  private closeIdle({ http, calls, retired }: Pool): void {
-    if (!retired || calls > 0) return;
-    const closed = http.close().finally(() => this.closing.delete(closed));
-    this.closing.add(closed);
+  private closeIdle(pool: Pool): void {
+    if (!pool.retired || pool.calls > 0) return;
+    const forget = () => void this.pools.delete(pool);
+    // Whoever ends it in the meantime makes this fail.
+    pool.http.close().then(forget, forget);
   }
 }

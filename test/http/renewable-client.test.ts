@@ -49,3 +49,21 @@ test('new requests go over new connections, those under way end on the old ones,
   await eventually('all are closed', () => sockets.size === 0);
   await expect(client.request(get(server.url), never)).rejects.toMatchObject({ reason: 'Unreachable' });
 });
+
+test('disposing ends what is under way, on old connections as on new ones', async () => {
+  const { server, sockets } = await serve();
+  await using _server = server;
+  const client = new RenewableHttpClient((options) => new HttpClient(options));
+  client.renew({});
+  const slow = client.request(get(`${server.url}/slow`), never);
+  const half = await client.stream(get(`${server.url}/half`), never);
+  await eventually('both are under way', () => sockets.size === 2);
+  client.renew({});
+  const later = client.request(get(`${server.url}/slow`), never);
+  await eventually('all are under way', () => sockets.size === 3);
+  const ended = Promise.allSettled([slow, later]);
+  await client[Symbol.asyncDispose]();
+  expect((await ended).map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+  half.body.destroy();
+  await eventually('all are closed', () => sockets.size === 0);
+});

@@ -1,6 +1,7 @@
 import type { ClusterSpec } from '../../api/cluster-spec.ts';
 import { limits } from '../../base/limits.ts';
 import type { Clock } from '../../base/clock.ts';
+import { startDeadline } from '../../base/deadline.ts';
 import { describeError } from '../../base/failure.ts';
 import type { Logger } from '../../base/log.ts';
 import type { HttpClientOptions, HttpRequest, HttpSender, HttpStream, TokenSource } from '../../http/client.ts';
@@ -143,8 +144,8 @@ export class ClusterConnection implements AsyncDisposable {
   private async readAndApply(): Promise<void> {
     const { applied } = this;
     if (applied === undefined) return;
-    const signal = AbortSignal.any([this.closed.signal, AbortSignal.timeout(limits.probeTimeoutMs)]);
-    const readiness = await this.read(applied.settings, signal);
+    using deadline = startDeadline(limits.probeTimeoutMs, 'reading credentials', this.closed.signal);
+    const readiness = await this.read(applied.settings, deadline.signal);
     // A spec that came meanwhile has brought its own.
     if (readiness.kind !== 'Unusable' && this.applied === applied) this.apply(applied.settings, readiness.credentials);
   }

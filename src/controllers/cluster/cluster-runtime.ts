@@ -158,7 +158,7 @@ export class ClusterRegistry implements AsyncDisposable {
     this.entries.delete(key);
   }
 
-  /** Resolves when no cluster has a request under way. */
+  /** Ends whatever is under way. */
   async [Symbol.asyncDispose](): Promise<void> {
     const entries = [...this.entries.values()];
     this.entries.clear();

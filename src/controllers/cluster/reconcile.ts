@@ -66,6 +66,8 @@ export class ClusterReconciler {
     const cluster = await this.connect(object, spec, signal);
     if (cluster === undefined) return { kind: 'RequeueAfter', delayMs: PROBLEM_RECHECK_MS };
     if (!(await this.discover(object, cluster, signal))) {
+      // A cluster that nobody has seen yet has nobody else to close it.
+      cluster.connection.close();
       return { kind: 'RequeueAfter', delayMs: PROBLEM_RECHECK_MS };
     }
     const before = cluster.paused;
