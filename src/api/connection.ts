@@ -51,7 +51,7 @@ export const tlsSchema = withRule(
     holds: (tls) => tls.caSecretRef === undefined || tls.caConfigMapRef === undefined,
     message: 'must have at most one of caSecretRef and caConfigMapRef',
   },
-).describe('How https:// addresses of safekeepers are verified.');
+).describe('How https:// addresses of safekeepers are verified; the storage controller is by the same authorities.');
 
 export const storageControllerSchema = z
   .object({

@@ -4,6 +4,8 @@ export const limits = {
   statusBodyBytesMax: 4 * 1024 * 1024,
   /** A list of timelines: about 100 bytes each, so room for half a million. */
   timelineListBytesMax: 64 * 1024 * 1024,
+  /** What such a list may hold, however short its items are. */
+  timelineListItemsMax: 1_000_000,
   /** An error body worth reading. */
   errorBodyBytesMax: 64 * 1024,
   /** Bodies that a client may send to one of our servers. */
@@ -22,6 +24,8 @@ export const limits = {
   credentialRecheckMs: 1_000,
   credentialFileBytesMax: 1024 * 1024,
   credentialFilesMax: 64,
+  /** The same for a Secret or ConfigMap that a cluster refers to; a refused one is read again at once. */
+  secretRecheckMs: 10_000,
   /** How long running snapshots and pulls may go on once an agent was told to stop; Kubernetes kills after 30 s. */
   agentShutdownGraceMs: 20_000,
 

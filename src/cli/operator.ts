@@ -6,7 +6,7 @@ import { systemClock } from '../base/clock.ts';
 import { describeError, Failure } from '../base/failure.ts';
 import { createLogger, type LogLevel } from '../base/log.ts';
 import { runControllers } from '../controllers/run-controllers.ts';
-import { HttpClient } from '../http/client.ts';
+import { HttpClient, type HttpClientOptions } from '../http/client.ts';
 import { listen } from '../http/server.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { kubeConfigAccess } from '../kube/kube-access.ts';
@@ -100,7 +100,6 @@ async function operate(flags: OperatorFlags): Promise<number> {
   const state: { phase: 'standby' | 'starting' | 'running' } = { phase: 'standby' };
   try {
     await using client = new KubeClient(access, runtime);
-    await using http = new HttpClient();
     const health = createHealthHandler({
       registry,
       liveness: {},
@@ -121,8 +120,9 @@ async function operate(flags: OperatorFlags): Promise<number> {
         process.send?.({ kind: 'running' });
       };
       try {
+        const openHttp = (options: HttpClientOptions) => new HttpClient(options);
         await runControllers(
-          { client, events, runtime, http, registry, namespace: flags.namespace, onSynced },
+          { client, events, runtime, openHttp, registry, namespace: flags.namespace, onSynced },
           stop,
           signal,
         );

@@ -2,12 +2,12 @@ import type { SafekeeperClusterStatus } from '../api/cluster-status.ts';
 import { CLUSTER_RESOURCE, TIMELINE_RESOURCE } from '../api/names.ts';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../api/resources.ts';
 import type { SafekeeperTimelineStatus } from '../api/timeline-status.ts';
-import type { HttpClient } from '../http/client.ts';
+import type { OpenHttp } from '../http/renewable-client.ts';
 import { findCondition } from '../kube/conditions.ts';
 import { Controller } from '../kube/controller.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
-import { keyOf, objectKey } from '../kube/object.ts';
+import { keyOf, type ObjectKey, objectKey } from '../kube/object.ts';
 import { Reflector } from '../kube/reflector.ts';
 import type { Runtime } from '../kube/runtime.ts';
 import { intentChanged, type Source, watches } from '../kube/source.ts';
@@ -16,6 +16,9 @@ import type { Registry } from '../observability/metrics.ts';
 import { createOperatorMetrics, type ObservedResource } from '../observability/operator-metrics.ts';
 import { ClusterRegistry } from './cluster/cluster-runtime.ts';
 import { ClusterReconciler } from './cluster/reconcile.ts';
+import { stillHolds } from './still-holds.ts';
+import { isKept, type TimelineIndex, TimelineObjects } from './timeline-objects.ts';
+import { isTroubled } from './timeline/glance.ts';
 import { TimelineReconciler } from './timeline/reconcile.ts';
 import { timelineIdentity } from './timeline/resource.ts';
 
@@ -23,8 +26,8 @@ export interface RunControllersOptions {
   readonly client: KubeClient;
   readonly events: EventRecorder;
   readonly runtime: Runtime;
-  /** For all safekeepers. */
-  readonly http: HttpClient;
+  /** Makes the connections to safekeepers. */
+  readonly openHttp: OpenHttp;
   /** Where the controllers' own metrics are registered; one of its own for each run. */
   readonly registry: Registry;
   /** Undefined: all namespaces. */
@@ -49,19 +52,24 @@ export async function runControllers(
   drain: AbortSignal,
   signal: AbortSignal,
 ): Promise<void> {
-  const { client, runtime, events, http } = options;
+  const { client, runtime, events, openHttp } = options;
   const selection = options.namespace === undefined ? {} : { namespace: options.namespace };
   const clusters = new Reflector<SafekeeperCluster, never>({ client, runtime, type: CLUSTER_RESOURCE, selection });
-  const timelines = new Reflector<SafekeeperTimeline, 'identity' | 'cluster'>({
+  const indexes = {
+    identity: timelineIdentity,
+    cluster: (timeline: SafekeeperTimeline) => [clusterKeyOf(timeline)],
+  };
+  const timelines = new Reflector<SafekeeperTimeline, TimelineIndex>({
     client,
     runtime,
     type: TIMELINE_RESOURCE,
     selection,
-    indexes: { identity: timelineIdentity, cluster: (timeline) => [clusterKeyOf(timeline)] },
+    indexes,
   });
-  const registry = new ClusterRegistry();
+  const objects = new TimelineObjects(timelines.store, indexes);
+  await using registry = new ClusterRegistry();
   const metrics = createOperatorMetrics(options.registry, {
-    timelines: () => map(timelines.store.values(), (object) => observed(object, object.spec.clusterRef.name)),
+    timelines: () => map(objects.values(), (object) => observed(object, object.spec.clusterRef.name)),
     clusters: () => map(clusters.store.values(), (object) => observed(object, object.metadata.name)),
     runningRecoveries: () => timelineReconciler.runningCount,
   });
@@ -70,30 +78,47 @@ export async function runControllers(
 
   /** Whichever objects stand for the same timeline: one of them has to give way to the oldest. */
   const withSiblings = (timeline: SafekeeperTimeline) => {
-    const siblings = timelineIdentity(timeline).flatMap((identity) => timelines.store.byIndex('identity', identity));
+    const siblings = timelineIdentity(timeline).flatMap((identity) => [
+      ...timelines.store.byIndex('identity', identity),
+      ...objects.keptUnder('identity', identity),
+    ]);
     return [timeline, ...siblings].map(keyOf);
   };
   const timelineReconciler: TimelineReconciler = new TimelineReconciler({
     ...shared,
     metrics,
-    timelines: timelines.store,
+    events: {
+      // What has no object of its own is told by its cluster.
+      record: (about, note) => {
+        const timeline = about as SafekeeperTimeline;
+        if (!isKept(timeline)) return events.record(about, note);
+        const cluster = clusters.store.get(clusterKeyOf(timeline));
+        const { tenantId, timelineId } = timeline.spec;
+        if (cluster === undefined) return;
+        events.record(cluster, { ...note, message: `Timeline ${tenantId}/${timelineId}: ${note.message}` });
+      },
+    },
+    timelines: objects,
     clusterExists: (key) => clusters.store.get(key) !== undefined,
     clusters: registry,
-    statusWriter: new StatusWriter<SafekeeperTimelineStatus, SafekeeperTimeline>({
-      client,
-      type: TIMELINE_RESOURCE,
-      reflector: timelines,
-      fieldManager: 'safekeeper-operator-timeline',
-    }),
+    statusWriter: objects.writer(
+      new StatusWriter<SafekeeperTimelineStatus, SafekeeperTimeline>({
+        client,
+        type: TIMELINE_RESOURCE,
+        reflector: timelines,
+        fieldManager: 'safekeeper-operator-timeline',
+        stillHolds,
+      }),
+    ),
     random: runtime.random,
-    read: ({ metadata }, signal) => client.get(TIMELINE_RESOURCE, metadata, signal),
+    read: objects.reader(({ metadata }, stopped) => client.get(TIMELINE_RESOURCE, metadata, stopped)),
     enqueue: (key) => timelineController.enqueue(key, 'user'),
     signal: stop,
   });
   const clusterReconciler = new ClusterReconciler({
     ...shared,
     clusters: clusters.store,
-    timelines: timelines.store,
+    timelines: objects,
     registry,
     client,
     statusWriter: new StatusWriter<SafekeeperClusterStatus, SafekeeperCluster>({
@@ -101,8 +126,11 @@ export async function runControllers(
       type: CLUSTER_RESOURCE,
       reflector: clusters,
       fieldManager: 'safekeeper-operator-cluster',
+      stillHolds,
     }),
-    http,
+    openHttp,
+    random: runtime.random,
+    isTroubled: (cluster, timeline, stopped) => isTroubled(cluster, timeline, runtime.clock, stopped),
     enqueueTimeline: (key, priority) => timelineController.enqueue(key, priority),
   });
   const timelineController: Controller = new Controller({
@@ -136,7 +164,7 @@ export async function runControllers(
   await timelineReconciler.settled();
 }
 
-function clusterKeyOf({ metadata, spec }: SafekeeperTimeline): string {
+function clusterKeyOf({ metadata, spec }: SafekeeperTimeline): ObjectKey {
   return objectKey({ namespace: metadata.namespace, name: spec.clusterRef.name });
 }
 

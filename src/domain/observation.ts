@@ -63,14 +63,15 @@ export type RoomEvidence =
   | { readonly kind: 'Measured'; readonly capacityBytes: number; readonly usedBytes: number }
   | { readonly kind: 'NotOffered' };
 
-/** Whether the storage controller still names the timeline on the recipient (rule R17). */
-export type OwnershipEvidence = 'Named' | 'NotNamed' | 'NoAnswer' | 'NotConfigured';
+/** Whether the storage controller still names the timeline on a safekeeper, read after the loss was seen (rule R17). */
+export type OwnershipEvidence = 'Named' | 'NotNamed' | 'NoAnswer';
 
 /** What statuses alone do not tell. An absent entry has not been asked for yet. */
 export interface Evidence {
   readonly disks: ReadonlyMap<SafekeeperId, DiskEvidence>;
   readonly rooms: ReadonlyMap<SafekeeperId, RoomEvidence>;
-  readonly ownership: OwnershipEvidence;
+  /** Who is not in it has not been asked for: no answer. */
+  readonly ownership: ReadonlyMap<SafekeeperId, OwnershipEvidence> | 'NotConfigured';
 }
 
 export const NO_EVIDENCE: Evidence = { disks: new Map(), rooms: new Map(), ownership: 'NotConfigured' };

@@ -6,8 +6,8 @@ import type { Observation } from './observation.ts';
 export interface MemberSources {
   /** `spec.members` of the timeline. */
   readonly declared: readonly SafekeeperId[] | undefined;
-  /** Every safekeeper of the cluster. */
-  readonly cluster: readonly SafekeeperId[];
+  /** Every safekeeper of the cluster; undefined while it is not known who all of them are. */
+  readonly cluster: readonly SafekeeperId[] | undefined;
 }
 
 /** The set M of safety.md; `sets` has a second entry, the new members, in a joint configuration; every bound must hold in each. */
@@ -36,11 +36,14 @@ export function resolveMembers(observation: Observation, sources: MemberSources)
 
 function fromSources({ declared, cluster }: MemberSources): MemberResolution {
   if (declared !== undefined && declared.length > 0) return { kind: 'Members', members: plainMembers(declared) };
-  if (cluster.length === 3) return { kind: 'Members', members: plainMembers(cluster) };
+  if (cluster?.length === 3) return { kind: 'Members', members: plainMembers(cluster) };
   return {
     kind: 'MembersUnknown',
     message:
-      `The timeline has no membership configuration and its cluster has ${cluster.length} safekeepers: ` +
+      'The timeline has no membership configuration and ' +
+      (cluster === undefined
+        ? 'not every safekeeper of its cluster has told its id: '
+        : `its cluster has ${cluster.length} safekeepers: `) +
       'set spec.members to the ids of the safekeepers that hold it.',
   };
 }

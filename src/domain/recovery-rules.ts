@@ -64,13 +64,15 @@ export function refusal(input: PlanInput, lost: Replica): Plan | undefined {
       `Safekeeper ${lost.id} lost its replica, but spec.recovery.mode is Disabled: restore it by hand or change the mode.`,
     );
   }
-  if (input.evidence.ownership === 'NotNamed') {
+  const { ownership } = input.evidence;
+  const owned = ownership === 'NotConfigured' ? 'Named' : (ownership.get(lost.id) ?? 'NoAnswer');
+  if (owned === 'NotNamed') {
     return blocked(
       'TimelineDeleted',
-      `The storage controller does not name this timeline on safekeeper ${lost.id}: it may be half deleted, so it is not restored.`,
+      `The storage controller does not name this timeline on safekeeper ${lost.id}: it may be half deleted, so it is not restored; if the deletion is meant, delete this object, otherwise correct the storage controller.`,
     );
   }
-  if (input.evidence.ownership === 'NoAnswer') {
+  if (owned === 'NoAnswer') {
     return wait(
       'WaitingForWitnesses',
       input.nowMs + RECHECK_MS,

@@ -52,6 +52,9 @@ export interface HttpClientOptions {
   readonly tlsVerify?: boolean;
 }
 
+/** Something that sends requests with deadlines, as {@link HttpClient} promises it. */
+export type HttpSender = Pick<HttpClient, 'request' | 'stream'>;
+
 /**
  * Pooled HTTP with deadlines. Every failure to get an answer is a Failure `Unreachable`, `DeadlineExceeded` or
  * `BodyTooLarge`; an answer of any status is a value. Redirects are not followed.
@@ -104,6 +107,12 @@ export class HttpClient implements AsyncDisposable {
     }
   }
 
+  /** Takes no more requests, and resolves when those under way have ended and the connections are closed. */
+  async close(): Promise<void> {
+    await this.dispatcher.close();
+  }
+
+  /** Ends the requests under way. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispatcher.destroy();
   }

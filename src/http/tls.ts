@@ -41,15 +41,15 @@ export function openClientTls(paths: ClientTls, source: CredentialSource): Promi
   return openReloaded({ paths: { ca, cert: clientCertificate?.cert, key: clientCertificate?.key }, parse }, source);
 }
 
-/** Files are replaced one after another, so for a moment a key may not be that of the certificate. */
-function parseKeyPair(texts: Readonly<Record<keyof KeyPair, readonly string[]>>): KeyPair {
+/** Files are replaced one after another, so for a moment a key may not be that of the certificate. Throws then. */
+export function parseKeyPair(texts: Readonly<Record<keyof KeyPair, readonly string[]>>): KeyPair {
   const [cert, key] = [texts.cert.join('\n'), texts.key.join('\n')];
   if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return { cert, key };
   throw invalid('the private key is not that of the certificate');
 }
 
-/** An empty list would mean the authorities that Node trusts by itself. */
-function parseAuthorities(texts: readonly string[]): string {
+/** Throws when a text is no certificate; an empty list would mean the authorities that Node trusts by itself. */
+export function parseAuthorities(texts: readonly string[]): string {
   if (texts.length === 0) throw invalid('there is no certificate');
   for (const text of texts) void new X509Certificate(text);
   return texts.join('\n');

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { Failure } from '../base/failure.ts';
-import { parseTenantId, parseTimelineId, type SafekeeperId, type TenantTimelineId } from '../domain/ids.ts';
+import type { SafekeeperId, TenantTimelineId } from '../domain/ids.ts';
 import type { Lsn } from '../domain/lsn.ts';
 import { type Membership, NO_MEMBERSHIP } from '../domain/membership.ts';
 import type { Term, TermHistory } from '../domain/term.ts';
@@ -147,28 +146,6 @@ export interface NodeStatus {
 
 export function parseNodeStatus(text: string): NodeStatus {
   return parseAnswer(z.object({ id: safekeeperIdField }), 'node status', text);
-}
-
-/**
- * `GET /v1/tenant/timeline`, in no order. There may be hundreds of thousands and they hold ids only, so this is plain
- * JSON without a schema.
- */
-export function parseTimelineList(text: string): TenantTimelineId[] {
-  const problem = (what: string) => new Failure('UnexpectedAnswer', `timeline list: ${what}`);
-  let list: unknown;
-  try {
-    list = JSON.parse(text);
-  } catch {
-    throw problem('not valid JSON');
-  }
-  if (!Array.isArray(list)) throw problem('must be a list');
-  return list.map((item: { tenant_id?: unknown; timeline_id?: unknown } | null, index) => {
-    const tenantId = typeof item?.tenant_id === 'string' ? parseTenantId(item.tenant_id) : undefined;
-    const timelineId = typeof item?.timeline_id === 'string' ? parseTimelineId(item.timeline_id) : undefined;
-    if (tenantId === undefined || timelineId === undefined)
-      throw problem(`${index}: must have tenant_id and timeline_id of 32 hex digits`);
-    return { tenantId, timelineId };
-  });
 }
 
 /** `POST …/term_bump`. */

@@ -3,7 +3,7 @@ import { describeError, Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
 import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../domain/ids.ts';
 import type { Term } from '../domain/term.ts';
-import type { HttpClient, HttpRequest, HttpResponse, HttpStream } from '../http/client.ts';
+import type { HttpRequest, HttpResponse, HttpSender, HttpStream } from '../http/client.ts';
 import { stringifyLosslessJson } from '../http/json.ts';
 import {
   type FilesystemUsage,
@@ -12,7 +12,6 @@ import {
   parseFilesystemUsage,
   parseNodeStatus,
   parseTermBump,
-  parseTimelineList,
   parseTimelineStatus,
   parseUtilization,
   type TermBump,
@@ -22,6 +21,7 @@ import {
 import { type CreateTimelineRequest, createTimelineRequestToJson } from './api-json.ts';
 import { type DiskDump, diskDumpQuery, parseDiskDump } from './debug-dump.ts';
 import { type PullRequest, type PullResult, parsePullResult, pullRequestToJson } from './pull-result.ts';
+import { readTimelineList } from './timeline-list.ts';
 import { parseRunningTransfers, type RunningTransfer } from './transfers.ts';
 
 /** What a safekeeper says of one timeline. Only its own well-formed "not found" is a loss. */
@@ -47,10 +47,10 @@ type Call = Pick<HttpRequest, 'method'> & {
  */
 export class SafekeeperClient {
   readonly url: string;
-  private readonly http: HttpClient;
+  private readonly http: HttpSender;
 
   /** `url` may have a path prefix and a trailing slash. */
-  constructor(options: { readonly http: HttpClient; readonly url: string }) {
+  constructor(options: { readonly http: HttpSender; readonly url: string }) {
     this.http = options.http;
     this.url = options.url.replace(/\/+$/, '');
   }
@@ -75,14 +75,24 @@ export class SafekeeperClient {
     return response.status === 404 ? undefined : parseRunningTransfers(this.expectOk(response));
   }
 
-  async listTimelines(signal: AbortSignal): Promise<TenantTimelineId[]> {
-    const call: Call = {
-      method: 'GET',
-      path: '/v1/tenant/timeline',
-      timeoutMs: limits.timelineListTimeoutMs,
-      bodyBytesMax: limits.timelineListBytesMax,
-    };
-    return parseTimelineList(await this.body(call, signal));
+  /** In batches as they arrive; it is a list only for who has come to the end. */
+  async *listTimelines(signal: AbortSignal): AsyncGenerator<readonly TenantTimelineId[]> {
+    const path = '/v1/tenant/timeline';
+    using deadline = startDeadline(limits.timelineListTimeoutMs, `GET ${this.url}${path}`, signal);
+    const stream = await this.http.stream(this.toRequest({ method: 'GET', path }), deadline.signal);
+    if (stream.status !== 200) {
+      const text = await readErrorBody(stream, deadline.signal);
+      throw this.refusal({ status: stream.status, headers: stream.headers, text });
+    }
+    try {
+      yield* readTimelineList(stream.body);
+    } catch (cause) {
+      if (deadline.signal.aborted) throw deadline.signal.reason;
+      if (cause instanceof Failure) throw cause;
+      throw new Failure('Unreachable', `GET ${this.url}${path}: ${describeError(cause)}`, { cause });
+    } finally {
+      stream.body.destroy();
+    }
   }
 
   /** Throws nothing but the signal's reason: whatever goes wrong is an answer that says nothing. */

@@ -12,7 +12,7 @@ import { isWalSegmentSize } from './wal-segment.ts';
 const U64_MAX = 2n ** 64n - 1n;
 
 /** Takes any JSON value; `parse` returns undefined for what is not of the form that the message names. */
-function wire<Value>(form: string, parse: (value: unknown) => Value | undefined) {
+export function wire<Value>(form: string, parse: (value: unknown) => Value | undefined) {
   return z.unknown().transform((value, context): Value => {
     const parsed = parse(value);
     if (parsed !== undefined) return parsed;

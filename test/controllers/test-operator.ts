@@ -2,13 +2,14 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { type RunningAgent, startAgent } from '../../src/agent/agent.ts';
+import { type AgentOptions, type RunningAgent, startAgent } from '../../src/agent/agent.ts';
 import { API_VERSION, CLUSTER_RESOURCE, TIMELINE_RESOURCE } from '../../src/api/names.ts';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../../src/api/resources.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import type { LogLevel } from '../../src/base/log.ts';
 import { runControllers } from '../../src/controllers/run-controllers.ts';
-import { HttpClient } from '../../src/http/client.ts';
+import { HttpClient, type HttpClientOptions } from '../../src/http/client.ts';
+import type { OpenHttp } from '../../src/http/renewable-client.ts';
 import { EVENTS, EventRecorder, type KubeEvent } from '../../src/kube/events.ts';
 import { fixedAccess } from '../../src/kube/kube-access.ts';
 import { KubeClient } from '../../src/kube/kube-client.ts';
@@ -29,6 +30,8 @@ export interface TestSafekeeper {
   readonly dataDirectory: string;
   /** What everybody talks to. */
   readonly proxy: Proxy;
+  /** Behind the proxy. */
+  readonly url: string;
   stop(): Promise<void>;
   start(): Promise<void>;
   wipe(): void;
@@ -36,6 +39,10 @@ export interface TestSafekeeper {
 
 export interface OperatorOptions {
   readonly level?: LogLevel;
+  /** Takes every log line, of any level, in place of standard error. */
+  readonly logTo?: { write(line: string): void };
+  /** How safekeepers are reached. */
+  readonly openHttp?: OpenHttp;
   /** How much later than the timelines the clusters are listed. */
   readonly slowClusterListMs?: number;
 }
@@ -58,13 +65,13 @@ export class TestWorld implements AsyncDisposable {
   static async start(
     safekeeperCount: number,
     prepare: (dataDirectory: string, id: number) => Promise<void>,
-    { ownApi = false } = {},
+    { ownApi = false, ...changes }: Partial<AgentOptions> & { readonly ownApi?: boolean } = {},
   ): Promise<TestWorld> {
     const world = new TestWorld(await openApi({ own: ownApi }));
     for (let id = 1; id <= safekeeperCount; id++) {
       const dataDirectory = mkdtempSync(join(tmpdir(), `safekeeper-${id}-`));
       await prepare(dataDirectory, id);
-      const safekeeper = await startSafekeeper(id, dataDirectory);
+      const safekeeper = await startSafekeeper(id, dataDirectory, changes);
       world.safekeepers.push(safekeeper);
       world.disposals.push(async () => {
         await safekeeper.proxy[Symbol.asyncDispose]();
@@ -83,17 +90,19 @@ export class TestWorld implements AsyncDisposable {
     this.history = new TimelineHistory(this.client, this.api.namespace, this.watching.signal);
   }
 
-  private runtime(level: LogLevel) {
+  private runtime(level: LogLevel, logTo: OperatorOptions['logTo'] = pino.destination(2)) {
     const metrics = createRuntimeMetrics(createRegistry());
     const kept = { write: (line: string) => void this.logged.push(JSON.parse(line) as { msg: string }) };
-    const log = level === 'silent' ? pino({ level: 'warn' }, kept) : pino({ level }, pino.destination(2));
+    const log = level === 'silent' ? pino({ level: 'warn' }, kept) : pino({ level }, logTo);
     return { clock: this.clock, random: Math.random, log, metrics };
   }
 
   /** Starts the controllers in this process; disposing the world, or what is returned, stops them. */
-  startOperator({ level = 'silent', slowClusterListMs = 0 }: OperatorOptions = {}): { stop(): Promise<void> } {
+  startOperator(operator: OperatorOptions = {}): { stop(): Promise<void> } {
+    const { level = 'silent', logTo, slowClusterListMs = 0 } = operator;
+    const openHttp = operator.openHttp ?? ((http: HttpClientOptions) => new HttpClient(http));
     this.registry = createRegistry();
-    const runtime = this.runtime(level);
+    const runtime = this.runtime(logTo === undefined ? level : 'trace', logTo);
     const client = withSlowClusterList(this.client, slowClusterListMs);
     const drain = new AbortController();
     const events = new EventRecorder({
@@ -107,7 +116,7 @@ export class TestWorld implements AsyncDisposable {
       client,
       events,
       runtime,
-      http: this.http,
+      openHttp,
       registry: this.registry,
       namespace: this.api.namespace,
     };
@@ -168,6 +177,10 @@ export class TestWorld implements AsyncDisposable {
 
   async annotate(what: string, annotations: Record<string, string | null>): Promise<void> {
     await this.patch(what, { metadata: { annotations } });
+  }
+
+  async deleteCluster(): Promise<void> {
+    await this.client.delete(CLUSTER_RESOURCE, { namespace: this.api.namespace, name: 'main' }, {}, this.never);
   }
 
   async deleteTimeline(digit: string): Promise<void> {
@@ -386,7 +399,11 @@ async function poll<Value>(
   }
 }
 
-async function startSafekeeper(id: number, dataDirectory: string): Promise<TestSafekeeper> {
+async function startSafekeeper(
+  id: number,
+  dataDirectory: string,
+  changes: Partial<AgentOptions>,
+): Promise<TestSafekeeper> {
   const proxy = await startProxy();
   const http = new HttpClient();
   let agent: RunningAgent | undefined;
@@ -394,8 +411,11 @@ async function startSafekeeper(id: number, dataDirectory: string): Promise<TestS
     id,
     dataDirectory,
     proxy,
+    get url() {
+      return agent?.url ?? '';
+    },
     async start() {
-      const options = { ...agentOptions(dataDirectory), http, safekeeperId: safekeeperId(id) };
+      const options = { ...agentOptions(dataDirectory), http, safekeeperId: safekeeperId(id), ...changes };
       agent = await startAgent(options, new AbortController().signal);
       proxy.target = agent.url;
     },

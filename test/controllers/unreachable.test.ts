@@ -65,6 +65,7 @@ test('an address that answers with another id is reported and not used; nor is t
   await world.createCluster();
   world.startOperator();
   await world.untilTimelines('Ready', 1, isReady);
+  await world.untilCluster('Ready', isReady);
   world.safekeeper(3).proxy.react = onRequest(/\/v1\/status$/, { kind: 'Answer', status: 200, body: { id: 2 } });
   const cluster = await world.untilCluster('the conflict is seen', (skc) => !isReady(skc));
   expect(reasonsOf(cluster)).toBe('SafekeeperIdConflict/-/SafekeeperIdConflict');

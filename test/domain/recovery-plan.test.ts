@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Answer } from '../../src/domain/observation.ts';
-import type { PlanInput } from '../../src/domain/plan.ts';
+import type { SafekeeperId } from '../../src/domain/ids.ts';
+import type { Answer, OwnershipEvidence } from '../../src/domain/observation.ts';
 import { planRecovery } from '../../src/domain/recovery-plan.ts';
 import {
   CORRUPT,
@@ -238,11 +238,28 @@ test('R16: one full recipient does not keep another from being restored', () => 
 });
 
 test('R17: what the storage controller no longer names is not restored; without its answer nothing is', () => {
-  const owned = (ownership: PlanInput['evidence']['ownership']) =>
-    plan(ONE_LOST, { evidence: inspected(observe(ONE_LOST), { ownership }) });
+  const owned = (ownership?: OwnershipEvidence) =>
+    plan(ONE_LOST, {
+      evidence: inspected(observe(ONE_LOST), {
+        ownership: new Map(ownership === undefined ? [] : [[id(3), ownership]]),
+      }),
+    });
   expect(owned('Named')).toMatchObject({ kind: 'Pull' });
   expect(owned('NotNamed')).toMatchObject({ kind: 'Blocked', reason: 'TimelineDeleted' });
   expect(owned('NoAnswer')).toMatchObject({ kind: 'Wait', reason: 'WaitingForWitnesses' });
+  expect(owned()).toMatchObject({ kind: 'Wait', reason: 'WaitingForWitnesses' });
+});
+
+test('R17: each lost replica by itself', () => {
+  const answers = { 1: LOST, 2: LOST, 3: OK, 4: OK, 5: OK };
+  const ownership = new Map<SafekeeperId, OwnershipEvidence>([
+    [id(1), 'NotNamed'],
+    [id(2), 'Named'],
+  ]);
+  expect(plan(answers, { evidence: inspected(observe(answers), { ownership }) })).toMatchObject({
+    kind: 'Pull',
+    intent: { recipient: id(2) },
+  });
 });
 
 test('R19: the grace period runs from the first "not found" and is 15 s at least', () => {
@@ -299,4 +316,7 @@ test('members are never guessed', () => {
     members: undefined,
     replicas: [{ state: 'Present' }, { state: 'Present' }, { state: 'Present' }, { state: 'Lost' }],
   });
+  const three = { 1: OK, 2: OK, 3: LOST };
+  const notAllKnown = plan(three, { sources: { declared: undefined, cluster: undefined } });
+  expect(notAllKnown).toMatchObject({ reason: 'MembersUnknown', message: expect.stringContaining('has told its id') });
 });

@@ -8,6 +8,7 @@ import {
   type Evidence,
   NO_EVIDENCE,
   type Observation,
+  type OwnershipEvidence,
   type Reading,
   type ReplicaStatus,
   type RoomEvidence,
@@ -204,9 +205,9 @@ function evidences(n: number): fc.Arbitrary<Evidence> {
         3,
       ),
     ),
-    ownership: mostly<Evidence['ownership']>(
-      fc.constantFrom('Named', 'NotConfigured'),
-      fc.constantFrom('NotNamed', 'NoAnswer'),
+    ownership: fc.oneof(
+      fc.constant('NotConfigured' as const),
+      perMember(n, mostly<OwnershipEvidence>(fc.constant('Named'), fc.constantFrom('NotNamed', 'NoAnswer'))),
     ),
   });
 }

@@ -14,7 +14,6 @@ import {
   parseFilesystemUsage,
   parseNodeStatus,
   parseTermBump,
-  parseTimelineList,
   parseTimelineStatus,
   parseUtilization,
 } from '../../src/safekeeper/api.ts';
@@ -22,6 +21,7 @@ import { parseDiskDump } from '../../src/safekeeper/debug-dump.ts';
 import { parsePullResult } from '../../src/safekeeper/pull-result.ts';
 import { parseRunningTransfers } from '../../src/safekeeper/transfers.ts';
 import { timelineId } from '../transfer/harness.ts';
+import { parseOwnedTimelines } from '../../src/safekeeper/storage-controller.ts';
 import { FUZZ_TIMEOUT_MS, fractions, fuzzRuns } from './runs.ts';
 
 const ID = timelineId('1'.repeat(32), 'a'.repeat(32));
@@ -41,7 +41,7 @@ interface Parser {
 
 const ANSWERS: Parser[] = [
   { name: 'node status', parse: parseNodeStatus, example: { id: 1 } },
-  { name: 'timeline list', parse: parseTimelineList, example: [IDS] },
+  { name: "storage controller's list", parse: parseOwnedTimelines, example: { timelines: [IDS] } },
   { name: 'term bump', parse: parseTermBump, example: { previous_term: 1, current_term: 2 } },
   {
     name: 'filesystem usage',

@@ -8,12 +8,22 @@ import { json, type Step, startScriptedApi, status } from './support/scripted-ap
 
 const signal = new AbortController().signal;
 
-async function setUp(cached: Widget, steps: readonly Step[]) {
+async function setUp(
+  cached: Widget,
+  steps: readonly Step[],
+  stillHolds?: (cached: Widget, current: Widget) => boolean,
+) {
   const api = await startScriptedApi(steps);
   const client = testClient(api.url, testRuntime(new FakeClock()));
   const store = new Store<Widget>({});
   store.replace([cached], '10');
-  const writer = new StatusWriter({ client, type: WIDGETS, reflector: store, fieldManager: 'painter' });
+  const writer = new StatusWriter({
+    client,
+    type: WIDGETS,
+    reflector: store,
+    fieldManager: 'painter',
+    ...(stillHolds && { stillHolds }),
+  });
   const dispose = async () => {
     await client[Symbol.asyncDispose]();
     await api[Symbol.asyncDispose]();
@@ -53,4 +63,36 @@ test('a stale cache is a conflict and leaves the cache alone', async () => {
   await using rig = await setUp(cached, [status(409, 'Conflict')]);
   await expect(rig.writer.write(cached, { painted: 'red' }, signal)).rejects.toMatchObject({ reason: 'Conflict' });
   expect(rig.store.get(keyOf(cached))).toBe(cached);
+});
+
+test('what nobody minds is no conflict: it is written for the newer version', async () => {
+  const cached = widget('a', '1');
+  const written = { ...widget('a', '8'), status: { painted: 'red' } };
+  const steps = [status(409, 'Conflict'), json(200, widget('a', '7')), json(200, written)];
+  await using rig = await setUp(cached, steps, () => true);
+  expect(await rig.writer.write(cached, { painted: 'red' }, signal)).toEqual({ kind: 'Written', object: written });
+  expect(rig.api.seen.map(({ method }) => method)).toEqual(['PATCH', 'GET', 'PATCH']);
+  expect(rig.api.seen[2]?.body).toMatchObject({ metadata: { resourceVersion: '7' } });
+});
+
+test.each([
+  ['does not hold for the newer version', widget('a', '7'), false],
+  [
+    'is about another object of the same name',
+    { ...widget('a', '7'), metadata: { ...widget('a', '7').metadata, uid: 'other' } },
+    true,
+  ],
+])('what %s is a conflict', async (_what, current, holds) => {
+  const cached = widget('a', '1');
+  await using rig = await setUp(cached, [status(409, 'Conflict'), json(200, current)], () => holds);
+  await expect(rig.writer.write(cached, { painted: 'red' }, signal)).rejects.toMatchObject({ reason: 'Conflict' });
+});
+
+test('who writes faster than we do is a conflict in the end', async () => {
+  const cached = widget('a', '1');
+  const round = [status(409, 'Conflict'), json(200, widget('a', '7'))];
+  const steps = [...round, ...round, ...round, ...round, status(409, 'Conflict')];
+  await using rig = await setUp(cached, steps, () => true);
+  await expect(rig.writer.write(cached, { painted: 'red' }, signal)).rejects.toMatchObject({ reason: 'Conflict' });
+  expect(rig.api.seen).toHaveLength(9);
 });

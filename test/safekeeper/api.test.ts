@@ -6,7 +6,6 @@ import {
   parseFilesystemUsage,
   parseNodeStatus,
   parseTermBump,
-  parseTimelineList,
   parseTimelineStatus,
   parseUtilization,
 } from '../../src/safekeeper/api.ts';
@@ -73,22 +72,6 @@ describe('timeline status', () => {
     change(status);
     return stringifyLosslessJson(status);
   }
-});
-
-describe('timeline list', () => {
-  test.each(['timeline_list', 'list_during_pull'])('%s', (name) => {
-    const body = bodyOf(readExchange('status', name));
-    const list = parseTimelineList(body).map((id) => ({ tenant_id: id.tenantId, timeline_id: id.timelineId }));
-    expect(stringifyLosslessJson(list)).toBe(body);
-    expect(list.length).toBeGreaterThan(0);
-  });
-
-  test.each([
-    ['[]]', 'not valid JSON'],
-    ['{}', 'must be a list'],
-    ['[null]', '0: must have'],
-    ['[{"tenant_id":"11111111111111111111111111111111"}]', '0: must have'],
-  ])('%s is refused', (body, problem) => expect(() => parseTimelineList(body)).toThrow(problem));
 });
 
 test('node status, utilization, file system usage', () => {

@@ -103,7 +103,7 @@ test('refusals carry the safekeeper’s words', async () => {
     request.method === 'GET' ? answer(response, 403, '{"msg":"JWT"}') : answer(response, 500, bodyOf(exchange)),
   );
   await using http = new HttpClient();
-  await expect(client(http, stub).listTimelines(never)).rejects.toMatchObject({ reason: 'CredentialsInvalid' });
+  await expect(client(http, stub).listTimelines(never).next()).rejects.toMatchObject({ reason: 'CredentialsInvalid' });
   await expect(client(http, stub).checkpoint(timeline, never)).rejects.toMatchObject({
     reason: 'SafekeeperRefused',
     message: expect.stringContaining('pg_version is unknown') as string,

@@ -7,7 +7,7 @@ import type { Inventory } from './inventory.ts';
  * though the status calls it present. Comparing with what the status says, not with the scan before, finds also what
  * came and went between two scans.
  */
-export function disagrees({ spec, status }: SafekeeperTimeline, { views }: Inventory): boolean {
+export function disagrees({ spec, status }: SafekeeperTimeline, { views }: Pick<Inventory, 'views'>): boolean {
   const name = `${spec.tenantId}/${spec.timelineId}`;
   return (status?.replicas ?? []).some(({ safekeeperId, state }) => {
     if (state !== 'Present' && state !== 'Lost') return false;

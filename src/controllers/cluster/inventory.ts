@@ -3,6 +3,7 @@ import { describeError, Failure } from '../../base/failure.ts';
 import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../../domain/ids.ts';
 import type { LostReplica } from '../../domain/storm-brake.ts';
 import type { SafekeeperHandle } from './safekeeper-handle.ts';
+import type { TimelineName, TimelineNames } from './timeline-names.ts';
 
 /** What one safekeeper said in the last scan, or in the last one that it answered. */
 export interface SafekeeperView {
@@ -19,12 +20,26 @@ export interface SafekeeperView {
   readonly lastSeenMs: number | undefined;
 }
 
+/** A timeline that any safekeeper listed. */
+export interface KnownTimeline {
+  readonly id: TenantTimelineId;
+  /** How many safekeepers have it, as far as they have told. */
+  readonly replicas: number;
+}
+
 /** The last scan of a cluster. */
 export interface Inventory {
   readonly views: ReadonlyMap<SafekeeperId, SafekeeperView>;
+  /** By `tenant/timeline`. */
+  readonly known: ReadonlyMap<string, KnownTimeline>;
 }
 
-export const EMPTY_INVENTORY: Inventory = { views: new Map() };
+export const EMPTY_INVENTORY: Inventory = { views: new Map(), known: new Map() };
+
+export interface ScanContext {
+  readonly names: TimelineNames;
+  readonly clock: Clock;
+}
 
 /** What changed between two scans. */
 export interface InventoryChange {
@@ -34,34 +49,45 @@ export interface InventoryChange {
   readonly flipped: readonly SafekeeperId[];
 }
 
-/** One id request and one list request for each safekeeper, all at once; a list that failed is Unknown, never empty (R17). */
+/**
+ * One id request and one list request for each safekeeper, all at once; a list that failed is Unknown, never empty (R17).
+ * `disputed` are ids that others claim, too, and what is known of that.
+ */
 export async function scanCluster(
   safekeepers: Iterable<SafekeeperHandle>,
+  disputed: ReadonlyMap<SafekeeperId, string>,
   before: Inventory,
-  clock: Clock,
+  { names, clock }: ScanContext,
   signal: AbortSignal,
 ): Promise<Inventory> {
   /** Ids that answered at an address which is not theirs, and where. */
   const strays = new Map<SafekeeperId, string>();
   const scan = (safekeeper: SafekeeperHandle) =>
-    scanSafekeeper(safekeeper, before.views.get(safekeeper.id), strays, clock, signal);
+    scanSafekeeper(safekeeper, before.views.get(safekeeper.id), strays, { names, clock }, signal);
   const views = await Promise.all([...safekeepers].map(scan));
   signal.throwIfAborted();
   const distinct = views.map((view): SafekeeperView => {
+    const dispute = disputed.get(view.id);
+    if (dispute !== undefined) return { ...view, state: { kind: 'IdConflict', problem: dispute } };
     const elsewhere = strays.get(view.id);
     if (elsewhere === undefined || view.state.kind !== 'Reachable') return view;
     const problem = `${elsewhere} answers with id ${view.id} too, besides ${view.url}`;
     const timelines = before.views.get(view.id)?.timelines;
     return { ...view, timelines, state: { kind: 'IdConflict', problem } };
   });
-  return { views: new Map(distinct.map((view) => [view.id, view])) };
+  const isSame =
+    distinct.length === before.views.size &&
+    distinct.every(({ id, timelines }) => before.views.get(id)?.timelines === timelines);
+  const known = isSame ? before.known : countReplicas(distinct);
+  names.keepOnly(known);
+  return { views: new Map(distinct.map((view) => [view.id, view])), known };
 }
 
 async function scanSafekeeper(
   { id, url, client }: SafekeeperHandle,
   before: SafekeeperView | undefined,
   strays: Map<SafekeeperId, string>,
-  clock: Clock,
+  { names, clock }: ScanContext,
   signal: AbortSignal,
 ): Promise<SafekeeperView> {
   // What another address said before is nothing to compare with.
@@ -73,8 +99,12 @@ async function scanSafekeeper(
       strays.set(node.id, url);
       return { ...earlier, state: { kind: 'IdConflict', problem: `${url} answers with id ${node.id}, not ${id}` } };
     }
-    const list = await client.listTimelines(signal);
-    const timelines = new Map(list.map((timeline) => [formatTenantTimelineId(timeline), timeline]));
+    const list: TimelineName[] = [];
+    for await (const batch of client.listTimelines(signal)) {
+      for (const timeline of batch) list.push(names.intern(timeline));
+    }
+    // Most scans find what the one before has found; then nothing that depends on it is made anew either.
+    const timelines = names.toMap(list, known?.timelines);
     return { ...earlier, state: { kind: 'Reachable' }, timelines, lastSeenMs: clock.wallTimeMs() };
   } catch (error) {
     const refused = error instanceof Failure && error.reason === 'CredentialsInvalid';
@@ -97,10 +127,9 @@ export function compareInventories(before: Inventory, now: Inventory): Inventory
   return { lost, flipped };
 }
 
-/** Every timeline that any safekeeper listed, with the number of safekeepers that have it. */
-export function knownTimelines(inventory: Inventory): Map<string, { id: TenantTimelineId; replicas: number }> {
+function countReplicas(views: readonly SafekeeperView[]): Map<string, KnownTimeline> {
   const all = new Map<string, { id: TenantTimelineId; replicas: number }>();
-  for (const { timelines } of inventory.views.values()) {
+  for (const { timelines } of views) {
     for (const [key, id] of timelines ?? []) {
       const known = all.get(key);
       if (known === undefined) all.set(key, { id, replicas: 1 });
@@ -124,10 +153,9 @@ export function stillLost(
     timelines.map((timeline) => ({ ...timeline, safekeeperId, sinceMs: nowMs })),
   );
   if (before.length + fresh.length === 0) return [];
-  const known = knownTimelines(now);
   return [...before, ...fresh].filter((replica) => {
     const key = formatTenantTimelineId(replica);
-    return known.has(key) && now.views.get(replica.safekeeperId)?.timelines?.has(key) === false;
+    return now.known.has(key) && now.views.get(replica.safekeeperId)?.timelines?.has(key) === false;
   });
 }
 

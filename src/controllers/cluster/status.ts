@@ -15,9 +15,8 @@ import { claimConditions, findCondition } from '../../kube/conditions.ts';
 import type { ClusterRuntime } from './cluster-runtime.ts';
 import { cut } from '../text.ts';
 import type { SafekeeperView } from './inventory.ts';
-
-/** How many timelines are in which state, from their own conditions. */
-type TimelineCounts = NonNullable<SafekeeperClusterStatus['timelines']>;
+import { describeCredentialRemedy, describeIdRemedy } from './remedies.ts';
+import { countTimelines, type TimelineCounts } from './timeline-counts.ts';
 
 /** The status of a cluster that was scanned. */
 export function buildClusterStatus(
@@ -26,7 +25,7 @@ export function buildClusterStatus(
   timelines: readonly SafekeeperTimeline[],
   wallTimeMs: number,
 ): SafekeeperClusterStatus {
-  const counts = countTimelines(timelines);
+  const counts = countTimelines(cluster, timelines);
   const views = [...cluster.inventory.views.values()];
   const verdict = judge(cluster, views, timelines, counts);
   const lostOn = countLost(timelines);
@@ -61,6 +60,9 @@ export function buildProblemStatus(
   };
 }
 
+/** Reasons under which one thing after another may be wrong: a person who has mended the first must hear of the next. */
+const SAYS_WHAT_TO_DO: ReadonlySet<string> = new Set<Reason>(['InvalidSpec', 'CredentialsInvalid']);
+
 /** Whether a status says anything new: wording, and when a safekeeper was last seen, are written along with what is. */
 export function isClusterNews(before: SafekeeperClusterStatus, after: SafekeeperClusterStatus): boolean {
   const essence = ({ observedGeneration, timelines, safekeepers, conditions: claims }: SafekeeperClusterStatus) =>
@@ -74,7 +76,7 @@ export function isClusterNews(before: SafekeeperClusterStatus, after: Safekeeper
         status,
         reason,
         of,
-        type === 'Paused' ? message : undefined,
+        type === 'Paused' || SAYS_WHAT_TO_DO.has(reason) ? message : undefined,
       ]),
     ]);
   return essence(before) !== essence(after);
@@ -105,22 +107,31 @@ function judge(
 ): Verdict {
   const conflict = views.find(({ state }) => state.kind === 'IdConflict');
   if (conflict?.state.kind === 'IdConflict') {
-    return needsYou('SafekeeperIdConflict', `${conflict.state.problem}: correct spec.safekeepers.`);
+    return needsYou('SafekeeperIdConflict', `${conflict.state.problem}: ${describeIdRemedy(cluster.spec)}.`);
   }
   const refused = views.find(({ state }) => state.kind === 'Refused');
   if (refused?.state.kind === 'Refused') {
-    return needsYou('CredentialsInvalid', `safekeeper ${refused.id}: ${refused.state.problem}.`);
+    const remedy = describeCredentialRemedy(cluster.spec);
+    return needsYou('CredentialsInvalid', `safekeeper ${refused.id}: ${refused.state.problem}: ${remedy}.`);
+  }
+  if (cluster.credentialProblem !== undefined) {
+    const { message } = cluster.credentialProblem;
+    return needsYou('CredentialsInvalid', `${message}; until then what was read before stays in use.`);
+  }
+  const { ownership } = cluster;
+  if (ownership?.problem?.kind === 'Refused') {
+    const message = `the storage controller refuses the operator: ${ownership.problem.message}: renew or set spec.storageController.tokenSecretRef; until then nothing is restored.`;
+    return needsYou('CredentialsInvalid', message);
   }
   if (cluster.brake !== undefined) return needsYou('StormBrake', cluster.brake);
-  const silent = views.filter(({ state }) => state.kind === 'Unreachable');
   const figures = `${counts.redundant} of ${counts.total} timelines have all their replicas`;
-  if (silent.length > 0) {
-    const who = silent.map(({ id }) => `safekeeper ${id}`).join(', ');
+  const silent = describeSilent(cluster, views);
+  if (silent !== undefined) {
     return {
       ready: { status: 'False', reason: 'ReplicaUnreachable' },
       reconciling: counts.recovering > 0 ? 'Pulling' : 'WaitingForWitnesses',
       stalled: undefined,
-      message: `At risk: ${who} ${silent.length === 1 ? 'does' : 'do'} not answer; ${figures}.`,
+      message: `At risk: ${silent}; ${figures}.`,
     };
   }
   if (counts.degraded > 0) return judgeDegraded(timelines, counts, figures);
@@ -138,6 +149,20 @@ function judge(
     stalled: undefined,
     message: `Safe: ${figures}.`,
   };
+}
+
+/** Who does not answer, and why the first of them does not; undefined when all do. */
+function describeSilent({ discovery }: ClusterRuntime, views: readonly SafekeeperView[]): string | undefined {
+  const silent = views.flatMap(({ id, state }) =>
+    state.kind === 'Unreachable' ? [{ who: `safekeeper ${id}`, problem: state.problem }] : [],
+  );
+  const unidentified = (discovery?.unidentified ?? []).map(({ pod, problem }) => ({ who: `pod ${pod}`, problem }));
+  const [first, ...others] = [...silent, ...unidentified];
+  if (first === undefined) {
+    return discovery?.safekeepers.length === 0 ? 'no pod matches spec.discovery.pods.selector' : undefined;
+  }
+  const who = [first, ...others].map((each) => each.who).join(', ');
+  return `${who} ${others.length === 0 ? 'does' : 'do'} not answer (${first.problem})`;
 }
 
 /** Every safekeeper answers, and some timelines are not redundant: a loss speaks for the cluster, else the first of them. */
@@ -215,20 +240,6 @@ function quorumIntact(quorumLostCount: number | undefined): Condition {
         reason: 'QuorumLost',
         message: `Timelines that have lost their quorum: ${quorumLostCount}.`,
       };
-}
-
-function countTimelines(timelines: readonly SafekeeperTimeline[]): TimelineCounts {
-  const withCondition = (type: Condition['type'], status: Condition['status']) =>
-    timelines.filter((timeline) => findCondition(timeline.status?.conditions, type)?.status === status).length;
-  return {
-    total: timelines.length,
-    redundant: withCondition('Ready', 'True'),
-    degraded: withCondition('Ready', 'False'),
-    recovering: timelines.filter(({ status }) =>
-      ['Queued', 'Pulling', 'Verifying'].includes(findCondition(status?.conditions, 'Reconciling')?.reason ?? ''),
-    ).length,
-    blocked: withCondition('Stalled', 'True'),
-  };
 }
 
 function quorumLost(timelines: readonly SafekeeperTimeline[]): number {

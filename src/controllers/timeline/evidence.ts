@@ -1,7 +1,8 @@
 import { limits } from '../../base/limits.ts';
 import type { SafekeeperId } from '../../domain/ids.ts';
-import type { DiskEvidence, Evidence, Observation, RoomEvidence } from '../../domain/observation.ts';
+import type { DiskEvidence, Evidence, Observation, OwnershipEvidence, RoomEvidence } from '../../domain/observation.ts';
 import type { Plan } from '../../domain/plan.ts';
+import { GRACE_PERIOD_MIN_MS } from '../../domain/recovery-memory.ts';
 import { statusOf } from '../../domain/replica-state.ts';
 import { segmentCount, segmentFileName, segmentsOf, snapshotSegmentRange } from '../../safekeeper/wal-segment.ts';
 import type { SafekeeperHandle } from '../cluster/safekeeper-handle.ts';
@@ -11,17 +12,48 @@ import type { CachedDisk, Tracking } from './tracking.ts';
 /** Reading whole files over and over would cost more than hearing late of a disk that somebody has mended. */
 const DAMAGED_RECHECK_MS = 10 * 60_000;
 
-type Inspector = Observer & { readonly tracking: Pick<Tracking, 'disks'> };
+type Inspector = Observer & { readonly tracking: Pick<Tracking, 'disks' | 'memory'> };
 
-/** What is known already: disks whose replica has not moved since, and damage. Room is asked for anew every time. */
-export function knownEvidence({ tracking, clock }: Inspector, observation: Observation): Evidence {
+/**
+ * What is known already: disks whose replica has not moved since, and damage. Room is asked for anew every time; the
+ * storage controller only when its list is too old.
+ */
+export async function knownEvidence(
+  inspector: Inspector,
+  observation: Observation,
+  gracePeriodMs: number,
+  signal: AbortSignal,
+): Promise<Evidence> {
+  const { tracking, clock } = inspector;
   const disks = new Map<SafekeeperId, DiskEvidence>();
   for (const [id, { flushLsn, term, evidence, lookAgainMs }] of tracking.disks) {
     const status = statusOf(observation, id);
     const unmoved = status?.flushLsn === flushLsn && status.term === term && clock.monotonicMs() < lookAgainMs;
     if (unmoved || evidence.kind === 'Missing') disks.set(id, evidence);
   }
-  return { disks, rooms: new Map(), ownership: 'NotConfigured' };
+  return { disks, rooms: new Map(), ownership: await readOwnership(inspector, observation, gracePeriodMs, signal) };
+}
+
+/**
+ * Rule R17, from lists that were read after the loss was seen. Nobody is asked within the grace period: a scan may
+ * have read the list by its end.
+ */
+async function readOwnership(
+  { cluster, timeline, tracking, clock }: Inspector,
+  observation: Observation,
+  gracePeriodMs: number,
+  signal: AbortSignal,
+): Promise<Evidence['ownership']> {
+  const { ownership } = cluster;
+  if (ownership === undefined) return 'NotConfigured';
+  const owned = new Map<SafekeeperId, OwnershipEvidence>();
+  for (const { id, answer } of observation.values()) {
+    const sinceMs = tracking.memory.since.get(id)?.sinceMs;
+    if (answer.kind !== 'NotFound' || sinceMs === undefined) continue;
+    if (clock.monotonicMs() - sinceMs < Math.max(gracePeriodMs, GRACE_PERIOD_MIN_MS)) continue;
+    owned.set(id, await ownership.of(id, timeline, sinceMs, signal));
+  }
+  return owned;
 }
 
 /**

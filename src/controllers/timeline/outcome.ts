@@ -4,6 +4,7 @@ import type { Outcome } from '../../domain/conditions.ts';
 import type { Plan } from '../../domain/plan.ts';
 import type { Replica } from '../../domain/replica-state.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
+import { describeCredentialRemedy, describeIdRemedy } from '../cluster/remedies.ts';
 import { explainRefusal } from './decisions.ts';
 import type { Decision, Sight } from './plan.ts';
 import type { RecoveryTask } from './recovery-task.ts';
@@ -61,16 +62,16 @@ function outcomeOfPlan(
 }
 
 /** Waiting helps nothing when a member cannot be used because of how the cluster is set up. */
-function untrusted({ inventory }: ClusterRuntime, replicas: readonly Replica[]): Outcome | undefined {
+function untrusted({ inventory, spec }: ClusterRuntime, replicas: readonly Replica[]): Outcome | undefined {
   for (const { id, state } of replicas) {
     const view = inventory.views.get(id);
     if (view === undefined || (state !== 'Unknown' && state !== 'Unreachable')) continue;
     if (view.state.kind === 'IdConflict') {
-      const message = `${view.state.problem}, so safekeeper ${id} is not used: correct spec.safekeepers of the cluster.`;
+      const message = `${view.state.problem}, so safekeeper ${id} is not used: ${describeIdRemedy(spec)}.`;
       return { kind: 'Problem', reason: 'SafekeeperIdConflict', message };
     }
     if (view.state.kind === 'Refused') {
-      const message = `Safekeeper ${id} refuses the operator's credentials: ${view.state.problem}.`;
+      const message = `Safekeeper ${id} refuses the operator's credentials: ${view.state.problem}: ${describeCredentialRemedy(spec)}.`;
       return { kind: 'Problem', reason: 'CredentialsInvalid', message };
     }
   }

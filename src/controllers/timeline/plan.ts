@@ -51,7 +51,7 @@ export function planWith({ tracking, resource, observation, clock }: Sight, evid
 }
 
 export function memberSources({ spec, cluster }: TimelineResource): MemberSources {
-  return { declared: spec.members, cluster: [...cluster.safekeepers.keys()] };
+  return { declared: spec.members, cluster: cluster.memberIds };
 }
 
 /**
@@ -61,7 +61,7 @@ export function memberSources({ spec, cluster }: TimelineResource): MemberSource
 export async function decide(sight: Sight, signal: AbortSignal): Promise<Decision> {
   const { resource, observation } = sight;
   await revisitDamage(sight, observation, signal);
-  let evidence = knownEvidence(sight, observation);
+  let evidence = await knownEvidence(sight, observation, resource.settings.gracePeriodMs, signal);
   let planned = planWith(sight, evidence);
   let slot: Slot | undefined;
   const release = () => {
