@@ -21,15 +21,25 @@ export async function createTempDirectory(
   onLeftover: (path: string, error: unknown) => void,
 ): Promise<TempDirectory> {
   const parent = join(dataDirectory, 'tmp');
+  const path = join(parent, `${name}${SUFFIX}`);
+  try {
+    await files.makeDirectory(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    await ensureParent(files, parent);
+    await files.makeDirectory(path);
+  }
+  const remove = () => files.remove(path).catch((error: unknown) => onLeftover(path, error));
+  return { path, [Symbol.asyncDispose]: remove };
+}
+
+async function ensureParent(files: FileSystem, parent: string): Promise<void> {
   try {
     await files.makeDirectory(parent);
   } catch (error) {
+    // Somebody else was faster.
     if (errorCode(error) !== 'EEXIST') throw error;
   }
-  const path = join(parent, `${name}${SUFFIX}`);
-  await files.makeDirectory(path);
-  const remove = () => files.remove(path).catch((error: unknown) => onLeftover(path, error));
-  return { path, [Symbol.asyncDispose]: remove };
 }
 
 /** Removes what interrupted pulls left behind; other entries stay. Only before the first pull, under the pid lock. */

@@ -13,21 +13,28 @@ import {
   type SegmentNumber,
   type SegmentRange,
 } from '../safekeeper/wal-segment.ts';
-import { FileWriter, SyncQueue } from './file-writer.ts';
+import { FileWriter, type SyncQueue, WriteBuffers } from './file-writer.ts';
 import { type TarMember, TarReader } from './tar-reader.ts';
+import type { TransferMemory } from './transfer-memory.ts';
 import type { TransferMeter } from './transfer-progress.ts';
 
-/** A snapshot body that is still arriving. Its iteration must throw when the connection breaks. */
+/**
+ * A snapshot body that is still arriving. Its iteration must throw when the connection breaks; a chunk of it need only be
+ * good until the next one is asked for.
+ */
 export type SnapshotBody = AsyncIterable<Uint8Array> & { destroy(error?: Error): void };
 
 export interface ReceiveOptions {
   readonly files: FileSystem;
+  readonly memory: TransferMemory;
+  /** Makes the segments durable; still may be at it when they are all written. */
+  readonly syncs: SyncQueue;
   readonly meter: TransferMeter;
   /** Longest wait for the donor's next byte. */
   readonly stallTimeoutMs: number;
 }
 
-/** What arrived: segments are durable files in the directory, the control file is only here. */
+/** What arrived: segments are files in the directory, the control file is only here. */
 export interface ReceivedSnapshot {
   readonly controlFile: ControlFile;
   /** As it was sent. */
@@ -36,7 +43,7 @@ export interface ReceivedSnapshot {
 }
 
 /**
- * Writes a snapshot's segments into an empty directory. The archive must hold the control file first, then consecutive
+ * Writes a snapshot's segments into an empty directory, whose names are not durable yet. The archive must hold the control file first, then consecutive
  * segments from the first that the control file asks for, each of full size, and nothing else; the body must end cleanly.
  * Whether the segments reach far enough is not known here. Failures: `InvalidSnapshot` for wrong content, `SnapshotBroken`
  * for a broken body, `DonorStalled`, the signal's reason, or the file system's errors. The body is always destroyed.
@@ -53,7 +60,6 @@ export async function receive(
     const { controlFile, controlFileBytes } = await receiveControlFile(archive);
     options.meter.addBytes(controlFileBytes.length);
     const segments = await receiveSegments(archive, controlFile, directory, options, signal);
-    await options.files.syncDirectory(directory);
     return { controlFile, controlFileBytes, segments };
   } finally {
     await chunks.return();
@@ -76,7 +82,7 @@ async function receiveControlFile(
   }
   const pieces: Uint8Array[] = [];
   for (let piece = await archive.readContent(); piece !== undefined; piece = await archive.readContent()) {
-    pieces.push(piece);
+    pieces.push(Buffer.from(piece));
   }
   const controlFileBytes = Buffer.concat(pieces);
   try {
@@ -95,18 +101,17 @@ async function receiveSegments(
 ): Promise<SegmentRange | undefined> {
   const { walSegmentSize } = controlFile.server;
   const first = firstSegment(controlFile);
+  await using buffers = new WriteBuffers(options.memory.writeBuffers);
   let count = 0;
-  await using syncs = new SyncQueue();
   for (let member = await archive.next(); member !== undefined; member = await archive.next()) {
     const next = first === undefined ? undefined : ((first + BigInt(count)) as SegmentNumber);
     checkSegment(member, next, walSegmentSize);
     if (++count > limits.snapshotSegmentCountMax) {
       throw invalid(`it holds more than ${limits.snapshotSegmentCountMax} segments`);
     }
-    await receiveSegment(archive, join(directory, member.name), syncs, options, signal);
+    await receiveSegment(archive, join(directory, member.name), buffers, options, signal);
     options.meter.addSegment();
   }
-  await syncs.drain();
   return first === undefined || count === 0
     ? undefined
     : { first, last: (first + BigInt(count) - 1n) as SegmentNumber };
@@ -115,17 +120,17 @@ async function receiveSegments(
 async function receiveSegment(
   archive: TarReader,
   path: string,
-  syncs: SyncQueue,
+  buffers: WriteBuffers,
   options: ReceiveOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const writer = await FileWriter.create(options.files, path);
+  const writer = await FileWriter.create(options.files, path, buffers);
   try {
     for (let piece = await archive.readContent(); piece !== undefined; piece = await archive.readContent()) {
       await writer.write(piece);
       options.meter.addBytes(piece.length);
     }
-    await syncs.add(writer, signal);
+    await options.syncs.add(await writer.finish(), signal);
   } catch (error) {
     await writer[Symbol.asyncDispose]();
     throw error;
