@@ -3,7 +3,8 @@ import { describeError, Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
 import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../domain/ids.ts';
 import type { Term } from '../domain/term.ts';
-import type { HttpClient, HttpRequest, HttpResponse, HttpStream } from '../http/client.ts';
+import type { HttpClient, HttpRequest, HttpResponse } from '../http/client.ts';
+import type { Download } from '../http/download.ts';
 import { stringifyLosslessJson } from '../http/json.ts';
 import {
   type FilesystemUsage,
@@ -127,11 +128,12 @@ export class SafekeeperClient {
 
   /**
    * The timeline as a tar archive for safekeeper `destination`. The iteration throws when the body is cut; whether it
-   * is complete the content must tell. The caller reads or destroys the body.
+   * is complete the content must tell. A chunk is only good until the next one is asked for. The caller reads or destroys
+   * the body.
    */
-  async snapshot(timeline: TenantTimelineId, destination: SafekeeperId, signal: AbortSignal): Promise<HttpStream> {
+  async snapshot(timeline: TenantTimelineId, destination: SafekeeperId, signal: AbortSignal): Promise<Download> {
     const path = `${timelinePath(timeline)}/snapshot/${destination}`;
-    const stream = await this.http.stream(this.toRequest({ method: 'GET', path }), signal);
+    const stream = await this.http.download(this.toRequest({ method: 'GET', path }), signal);
     if (stream.status !== 200) {
       const text = await readErrorBody(stream, signal);
       throw this.refusal({ status: stream.status, headers: stream.headers, text });
@@ -200,7 +202,7 @@ function describeRefusal(response: HttpResponse): string {
 }
 
 /** As much of it as is worth showing. */
-async function readErrorBody(stream: HttpStream, signal: AbortSignal): Promise<string> {
+async function readErrorBody(stream: Download, signal: AbortSignal): Promise<string> {
   using deadline = startDeadline(limits.probeTimeoutMs, 'the body of an error', signal);
   const onTimeout = () => stream.body.destroy();
   deadline.signal.addEventListener('abort', onTimeout, { once: true });
@@ -210,7 +212,7 @@ async function readErrorBody(stream: HttpStream, signal: AbortSignal): Promise<s
     for await (const chunk of stream.body) {
       sizeBytes += chunk.length;
       if (sizeBytes > limits.errorBodyBytesMax) break;
-      chunks.push(chunk);
+      chunks.push(Buffer.from(chunk));
     }
   } catch {
     // The status says enough without its body.

@@ -166,8 +166,9 @@ function answer(response: ServerResponse, status: number, body: string): void {
   response.end(body);
 }
 
-async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
+/** A chunk is only good until the next one is asked for. */
+async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk);
+  for await (const chunk of body) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks).toString('utf8');
 }
