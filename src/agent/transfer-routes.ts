@@ -55,7 +55,8 @@ async function* streamSnapshot(
   let failure: unknown = new Failure('ClientGone', 'the client closed the connection');
   try {
     const parties = { source, destination, remoteStorage };
-    yield* donate(timeline, { ...parties, files, meter: transfer.meter, ...hook }, signal);
+    const { memory } = context.timelines;
+    yield* donate(timeline, { ...parties, files, memory, meter: transfer.meter, ...hook }, signal);
     failure = undefined;
   } catch (error) {
     failure = error;

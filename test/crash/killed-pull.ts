@@ -77,6 +77,7 @@ function doomedFile(
 ): OpenFile {
   return {
     readAt: (buffer, position) => file.readAt(buffer, position),
+    extentAt: (position) => file.extentAt(position),
     status: () => file.status(),
     writev: async (buffers, position) => {
       await step();

@@ -23,6 +23,7 @@ function recording(calls: string[], root: string): FileSystem {
       calls.push(`open ${short(path)}`);
       return {
         readAt: (buffer, position) => file.readAt(buffer, position),
+        extentAt: (position) => file.extentAt(position),
         datasync: () => file.datasync(),
         truncate: (sizeBytes) => file.truncate(sizeBytes),
         status: () => file.status(),

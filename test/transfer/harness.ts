@@ -173,7 +173,7 @@ export function startDonorOf(
       const parties = { source: map.safekeeperId, destination, remoteStorage: undefined };
       for await (const bytes of donate(
         map.get(snapshot.id),
-        { ...parties, files: map.files, meter, ...options },
+        { ...parties, files: map.files, memory: map.memory, meter, ...options },
         never,
       )) {
         await new Promise((resolve) => response.write(bytes, resolve));
