@@ -4,9 +4,11 @@ import type { FileSystem } from './file-system.ts';
 
 const SUFFIX = '_temptli';
 
-/** A directory that is removed when the guard is disposed, unless it was renamed to its final place before. */
+/** A directory that is removed when the guard is disposed. */
 export interface TempDirectory extends AsyncDisposable {
   readonly path: string;
+  /** It was renamed to its final place: there is nothing to remove. */
+  release(): void;
 }
 
 /**
@@ -29,8 +31,16 @@ export async function createTempDirectory(
     await ensureParent(files, parent);
     await files.makeDirectory(path);
   }
-  const remove = () => files.remove(path).catch((error: unknown) => onLeftover(path, error));
-  return { path, [Symbol.asyncDispose]: remove };
+  let isReleased = false;
+  return {
+    path,
+    release: () => {
+      isReleased = true;
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (!isReleased) await files.remove(path).catch((error: unknown) => onLeftover(path, error));
+    },
+  };
 }
 
 async function ensureParent(files: FileSystem, parent: string): Promise<void> {

@@ -40,7 +40,7 @@ export async function download(
       reader.write(request);
       return await readHead(reader);
     });
-    const content = readContent(reader, framingOf(head), rest);
+    const content = new ContentReader(reader, framingOf(head), rest);
     const stop = () => reader.destroy(signal.reason as Error);
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop, { once: true });
@@ -87,22 +87,56 @@ async function readHead(reader: SocketReader): Promise<{ readonly head: Response
   }
 }
 
-async function* readContent(
-  reader: SocketReader,
-  framing: BodyFraming,
-  rest: Uint8Array,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  try {
-    let bytes: Uint8Array | undefined = rest;
-    while (bytes !== undefined) {
-      for (let part = framing.next(bytes, 0); part !== undefined; part = framing.next(bytes, part.to)) {
-        yield bytes.subarray(part.from, part.to);
+/** The content of a body, of which the first bytes have come with the head. An iterator without the cost of a generator. */
+class ContentReader implements AsyncIterableIterator<Uint8Array> {
+  private readonly reader: SocketReader;
+  private readonly framing: BodyFraming;
+  /** What has been read; content from `at` on was not given out yet. */
+  private bytes: Uint8Array;
+  private at = 0;
+  private isOver = false;
+
+  constructor(reader: SocketReader, framing: BodyFraming, first: Uint8Array) {
+    this.reader = reader;
+    this.framing = framing;
+    this.bytes = first;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, void>> {
+    try {
+      while (!this.isOver) {
+        const part = this.framing.next(this.bytes, this.at);
+        if (part !== undefined) {
+          this.at = part.to;
+          return { done: false, value: this.bytes.subarray(part.from, part.to) };
+        }
+        if (this.framing.isComplete) return this.end();
+        const bytes = await this.reader.read();
+        if (bytes === undefined) {
+          if (this.framing.endsWithConnection) return this.end();
+          throw new Failure('Unreachable', 'the connection was closed within the body');
+        }
+        this.bytes = bytes;
+        this.at = 0;
       }
-      if (framing.isComplete) return;
-      bytes = await reader.read();
+      return this.end();
+    } catch (error) {
+      this.reader[Symbol.dispose]();
+      throw error;
     }
-    if (!framing.endsWithConnection) throw new Failure('Unreachable', 'the connection was closed within the body');
-  } finally {
-    reader[Symbol.dispose]();
+  }
+
+  async return(): Promise<IteratorResult<Uint8Array, void>> {
+    return this.end();
+  }
+
+  private end(): IteratorResult<Uint8Array, void> {
+    this.isOver = true;
+    this.reader[Symbol.dispose]();
+    return { done: true, value: undefined };
   }
 }

@@ -87,10 +87,10 @@ export class FileWriter implements AsyncDisposable {
   async write(piece: Uint8Array): Promise<void> {
     for (let at = 0; at < piece.length; ) {
       const dataStart = this.endOfRun(piece, at, true);
-      if (dataStart > at) await this.flush();
+      if (dataStart > at && this.batchBytes > 0) await this.flush();
       this.position += dataStart - at;
       at = this.endOfRun(piece, dataStart, false);
-      await this.append(piece.subarray(dataStart, at));
+      if (at > dataStart) await this.append(piece.subarray(dataStart, at));
     }
   }
 

@@ -128,6 +128,7 @@ async function pull(
   if (claim.kind === 'AlreadyExists') return { safekeeperHost: null };
   using mark = claim.mark;
   await install(map, mark, { path: temp.path, controlFile, flushLsn });
+  temp.release();
   return { safekeeperHost: donor.host };
 }
 

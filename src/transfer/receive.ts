@@ -54,17 +54,12 @@ export async function receive(
   options: ReceiveOptions,
   signal: AbortSignal,
 ): Promise<ReceivedSnapshot> {
-  const chunks = watch(body, options.stallTimeoutMs, signal);
+  using chunks = new WatchedBody(body, options.stallTimeoutMs, signal);
   const archive = new TarReader(chunks);
-  try {
-    const { controlFile, controlFileBytes } = await receiveControlFile(archive);
-    options.meter.addBytes(controlFileBytes.length);
-    const segments = await receiveSegments(archive, controlFile, directory, options, signal);
-    return { controlFile, controlFileBytes, segments };
-  } finally {
-    await chunks.return();
-    body.destroy();
-  }
+  const { controlFile, controlFileBytes } = await receiveControlFile(archive);
+  options.meter.addBytes(controlFileBytes.length);
+  const segments = await receiveSegments(archive, controlFile, directory, options, signal);
+  return { controlFile, controlFileBytes, segments };
 }
 
 async function receiveControlFile(
@@ -163,41 +158,62 @@ function checkSegment(member: TarMember, expected: SegmentNumber | undefined, wa
  * The body's chunks; ends only when the body ended cleanly. Time that is spent between two chunks on our side, with a
  * slow disk for example, does not count as the donor's silence.
  */
-async function* watch(
-  body: SnapshotBody,
-  stallTimeoutMs: number,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const chunks = body[Symbol.asyncIterator]();
-  let isWaiting = false;
-  let hasStalled = false;
-  const stop = () => body.destroy(new Error('the snapshot is not read any further'));
+class WatchedBody implements AsyncIterableIterator<Uint8Array>, Disposable {
+  private readonly body: SnapshotBody;
+  private readonly chunks: AsyncIterator<Uint8Array>;
+  private readonly stallTimeoutMs: number;
+  private readonly signal: AbortSignal;
   // One timer and one listener for all chunks: there are tens of thousands of them.
-  const timer = setTimeout(() => {
-    if (!isWaiting) return;
-    hasStalled = true;
-    stop();
-  }, stallTimeoutMs);
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    for (;;) {
-      signal.throwIfAborted();
-      timer.refresh();
-      isWaiting = true;
-      const step = await chunks.next();
-      isWaiting = false;
-      if (step.done === true) return;
-      yield step.value;
+  private readonly timer: NodeJS.Timeout;
+  private isWaiting = false;
+  private hasStalled = false;
+
+  constructor(body: SnapshotBody, stallTimeoutMs: number, signal: AbortSignal) {
+    this.body = body;
+    this.chunks = body[Symbol.asyncIterator]();
+    this.stallTimeoutMs = stallTimeoutMs;
+    this.signal = signal;
+    this.timer = setTimeout(this.onTimeout, stallTimeoutMs);
+    signal.addEventListener('abort', this.stop, { once: true });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, void>> {
+    this.signal.throwIfAborted();
+    this.timer.refresh();
+    this.isWaiting = true;
+    try {
+      return await this.chunks.next();
+    } catch (cause) {
+      throw this.explain(cause);
+    } finally {
+      this.isWaiting = false;
     }
-  } catch (cause) {
-    signal.throwIfAborted();
-    if (hasStalled) {
-      throw new Failure('DonorStalled', `the donor sent nothing for ${stallTimeoutMs} ms`, { cause });
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.timer);
+    this.signal.removeEventListener('abort', this.stop);
+    this.body.destroy();
+  }
+
+  private readonly stop = (): void => this.body.destroy(new Error('the snapshot is not read any further'));
+
+  private readonly onTimeout = (): void => {
+    if (!this.isWaiting) return;
+    this.hasStalled = true;
+    this.stop();
+  };
+
+  private explain(cause: unknown): unknown {
+    if (this.signal.aborted) return this.signal.reason;
+    if (this.hasStalled) {
+      return new Failure('DonorStalled', `the donor sent nothing for ${this.stallTimeoutMs} ms`, { cause });
     }
-    throw new Failure('SnapshotBroken', `error decoding response body: ${describeError(cause)}`, { cause });
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', stop);
+    return new Failure('SnapshotBroken', `error decoding response body: ${describeError(cause)}`, { cause });
   }
 }
 

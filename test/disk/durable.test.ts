@@ -156,6 +156,18 @@ describe('temp directories', () => {
     expect(await readdir(join(root.path, 'tmp'))).toEqual([]);
   });
 
+  test('that were renamed are let go', async () => {
+    await using root = await temporary();
+    const calls: string[] = [];
+    {
+      const files = faultyFileSystem((operation) => void calls.push(operation));
+      await using temp = await createTempDirectory(files, root.path, 'T_L_1', expect.unreachable);
+      await files.rename(temp.path, join(root.path, 'live'));
+      temp.release();
+    }
+    expect(calls).toEqual(['makeDirectory', 'makeDirectory', 'makeDirectory', 'rename']);
+  });
+
   test('that were left behind are swept, nothing else', async () => {
     await using root = await temporary();
     expect(await sweepTempDirectories(nodeFileSystem, root.path)).toBe(0);
