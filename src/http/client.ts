@@ -1,16 +1,12 @@
 import { callbackify } from 'node:util';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
-import { BufferPool } from '../base/buffer-pool.ts';
 import { startDeadline, untilAborted } from '../base/deadline.ts';
 import { describeError, errorCode, Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
 import { type Download, download } from './download.ts';
 import type { Reloaded } from './reloaded.ts';
+import { SocketReaders } from './socket-reader.ts';
 import type { ClientTls } from './tls.ts';
-
-/** About as much as a busy connection has for one read, and small enough to stay in the processor's cache. */
-const DOWNLOAD_READ_BYTES = 256 * 1024;
-const DOWNLOAD_BUFFERS_KEPT_MAX = 16;
 
 /**
  * A bearer token that may change while the program runs; `refresh` is asked once after a 401, or after a 403, which is
@@ -72,7 +68,7 @@ export interface HttpClientOptions {
 export class HttpClient implements AsyncDisposable {
   private readonly dispatcher: Dispatcher;
   private readonly token: TokenSource | undefined;
-  private readonly readBuffers = new BufferPool(DOWNLOAD_READ_BYTES, DOWNLOAD_BUFFERS_KEPT_MAX);
+  private readonly downloads = new SocketReaders();
 
   constructor(options: HttpClientOptions = {}) {
     this.token = options.token;
@@ -129,7 +125,7 @@ export class HttpClient implements AsyncDisposable {
     try {
       const attempt = (token: string | undefined) =>
         download(
-          { url: new URL(get.url), headers: headersOf(get, token), buffers: this.readBuffers },
+          { url: new URL(get.url), headers: headersOf(get, token), sockets: this.downloads },
           deadline.signal,
           signal,
         );
@@ -141,6 +137,7 @@ export class HttpClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.downloads[Symbol.dispose]();
     await this.dispatcher.destroy();
   }
 

@@ -1,9 +1,8 @@
 import { validateHeaderValue } from 'node:http';
-import type { BufferPool } from '../base/buffer-pool.ts';
 import { Failure } from '../base/failure.ts';
 import type { BodyFraming } from './body-framing.ts';
 import { framingOf, type ResponseHead, ResponseHeadReader } from './response-head.ts';
-import { SocketReader } from './socket-reader.ts';
+import type { SocketReader, SocketReaders } from './socket-reader.ts';
 
 /** A body that is still arriving. A chunk is only good until the next one is asked for. */
 export interface DownloadBody extends AsyncIterable<Uint8Array> {
@@ -17,8 +16,7 @@ export interface Download extends ResponseHead {
 export interface DownloadOptions {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  /** For reading from the connection. */
-  readonly buffers: BufferPool;
+  readonly sockets: SocketReaders;
 }
 
 /**
@@ -27,14 +25,14 @@ export interface DownloadOptions {
  * headers are there, `signal` after that, with its reason. Throws a Failure `InvalidResponse`, or the system's error.
  */
 export async function download(
-  { url, headers, buffers }: DownloadOptions,
+  { url, headers, sockets }: DownloadOptions,
   headersSignal: AbortSignal,
   signal: AbortSignal,
 ): Promise<Download> {
   headersSignal.throwIfAborted();
   const request = formatRequest(url, headers);
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  const reader = new SocketReader({ host, port: Number(url.port === '' ? 80 : url.port) }, buffers);
+  const reader = sockets.connect({ host, port: Number(url.port === '' ? 80 : url.port) });
   try {
     const { head, rest } = await destroyedBy(headersSignal, reader, async () => {
       reader.write(request);

@@ -1,6 +1,37 @@
 import { connect, type Socket } from 'node:net';
-import type { BufferPool, LentBuffer } from '../base/buffer-pool.ts';
+import { BufferPool, type LentBuffer } from '../base/buffer-pool.ts';
 import { Failure } from '../base/failure.ts';
+
+/** About as much as a busy connection has for one read, and small enough to stay in the processor's cache. */
+const READ_BYTES = 256 * 1024;
+const BUFFERS_KEPT_MAX = 16;
+
+/** Where to connect to. */
+export interface SocketTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Connections that use the same buffers one after another. Disposing it closes those that are open. */
+export class SocketReaders implements Disposable {
+  private readonly buffers = new BufferPool(READ_BYTES, BUFFERS_KEPT_MAX);
+  private readonly open = new Set<SocketReader>();
+  private isDisposed = false;
+
+  /** Connects at once; a connection that fails is an error of the first read. */
+  connect(target: SocketTarget): SocketReader {
+    if (this.isDisposed) throw new Failure('Unreachable', 'the client is closed');
+    const reader = new SocketReader(target, this.buffers);
+    this.open.add(reader);
+    reader.whenClosed(() => this.open.delete(reader));
+    return reader;
+  }
+
+  [Symbol.dispose](): void {
+    this.isDisposed = true;
+    for (const reader of this.open) reader.destroy(new Failure('Unreachable', 'the client was closed'));
+  }
+}
 
 /**
  * A TCP connection that is read into one buffer, over and over: nothing is allocated for what arrives, and nothing is
@@ -14,8 +45,8 @@ export class SocketReader implements Disposable {
   private waiting: { resolve(bytes: Uint8Array | undefined): void; reject(error: Error): void } | undefined;
   private end: { readonly error: Error | undefined } | undefined;
 
-  /** Connects at once; a connection that fails is an error of the first read. The buffer is given back when it is closed. */
-  constructor(target: { readonly host: string; readonly port: number }, buffers: BufferPool) {
+  /** See {@link SocketReaders.connect}. The buffer is given back when the connection is closed. */
+  constructor(target: SocketTarget, buffers: BufferPool) {
     this.buffer = buffers.take();
     const onread = {
       buffer: this.buffer.bytes,

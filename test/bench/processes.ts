@@ -15,21 +15,17 @@ export interface ServerProcess extends AsyncDisposable {
 /** The built agent on a data directory that exists. */
 export function startAgentProcess(dataDirectory: string, id: number): Promise<ServerProcess> {
   const flags = ['--data-dir', dataDirectory, '--id', String(id), '--listen', '127.0.0.1:0', '--log-level', 'warn'];
-  // Not with the TypeScript loader that runs the benchmark: it takes memory and time of whatever it is in.
-  return startServer(PROGRAM, ['agent', ...flags], []);
+  return startServer(PROGRAM, ['agent', ...flags]);
 }
 
 /** A plain file server for one file. */
 export function startStaticServer(path: string): Promise<ServerProcess> {
-  return startServer(STATIC_SERVER, [path], process.execArgv);
+  return startServer(STATIC_SERVER, [path]);
 }
 
-async function startServer(
-  program: string,
-  args: readonly string[],
-  execArgv: readonly string[],
-): Promise<ServerProcess> {
-  const child = fork(program, args, { execArgv: [...execArgv] });
+async function startServer(program: string, args: readonly string[]): Promise<ServerProcess> {
+  // The loader that runs the benchmark's own TypeScript would take memory and time of what is measured.
+  const child = fork(program, args, program.endsWith('.ts') ? {} : { execArgv: [] });
   const message = await Promise.race([once(child, 'message'), once(child, 'exit')]);
   const [first] = message as [{ url?: string } | number | null];
   if (typeof first !== 'object' || first?.url === undefined || child.pid === undefined) {

@@ -244,6 +244,16 @@ describe('a download that fails', () => {
     await eventually('the server side is closed', () => closed);
   });
 
+  test('because its client is disposed, which begins no others', async () => {
+    await using server = await serve((_, response) => void response.write('first'));
+    const client = new HttpClient();
+    const { body } = await client.download(request(server.url), never);
+    const reading = expect(read(body)).rejects.toMatchObject({ reason: 'Unreachable' });
+    await client[Symbol.asyncDispose]();
+    await reading;
+    await expect(client.download(request(server.url), never)).rejects.toMatchObject({ reason: 'Unreachable' });
+  });
+
   test('is not even begun when the signal is aborted already', async () => {
     let connections = 0;
     await using server = await serveSocket(() => connections++);
