@@ -1,4 +1,7 @@
-/** A buffer on loan: whoever disposes it must not touch it any more. What is in it at first is left over from others. */
+/**
+ * A buffer on loan: whoever disposes it must not touch it any more; one that is never disposed is not used again. What is
+ * in it at first is left over from others.
+ */
 export interface LentBuffer extends Disposable {
   readonly bytes: Buffer;
 }

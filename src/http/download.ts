@@ -107,6 +107,7 @@ class ContentReader implements AsyncIterableIterator<Uint8Array> {
   async next(): Promise<IteratorResult<Uint8Array, void>> {
     try {
       while (!this.isOver) {
+        this.reader.requireWhole();
         const part = this.framing.next(this.bytes, this.at);
         if (part !== undefined) {
           this.at = part.to;

@@ -79,6 +79,11 @@ export class SocketReader implements Disposable {
     });
   }
 
+  /** Throws when the connection broke or was destroyed: what was read before may be overwritten then. */
+  requireWhole(): void {
+    if (this.end?.error !== undefined) throw this.end.error;
+  }
+
   /** The peer may take it whenever it likes. */
   write(text: string): void {
     this.socket.write(text, 'latin1');

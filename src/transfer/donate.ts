@@ -33,9 +33,10 @@ export interface DonateOptions extends SnapshotParties {
 
 /**
  * The snapshot archive of a timeline, piece by piece: control file, every segment in order, end-of-archive marker; of an
- * offloaded timeline no segments, and as many of it at once as are asked for. The iteration throws, before the marker, whenever the archive is not whole and of one history: the server must then
- * break the body. Leaving the iteration early releases everything; so do the signal and the timeline's deletion. A piece
- * may be overwritten once the next but one is asked for, or the iteration has ended or failed.
+ * offloaded timeline no segments, and as many of it at once as are asked for. The iteration throws, before the marker,
+ * whenever the archive is not whole and of one history: the server must then break the body. Leaving the iteration early
+ * releases everything; so do the signal and the timeline's deletion. A piece may be overwritten once the next but one is
+ * asked for.
  *
  * Failures: those of {@link startSnapshot} before the first byte; `WalRemovalOnHold` (another snapshot of this timeline is
  * being sent) and `TooManySegments` after the control file, as from real safekeepers; `SegmentMissing`,
@@ -59,13 +60,16 @@ export async function* donate(
   using _hold = context.controlFile.eviction.kind === 'Offloaded' ? undefined : timeline.holdWalRemoval();
   archive.endEntry();
   await options.afterList?.(context, signal);
-  using buffers = new ReadBuffers(options.memory.readBuffers);
+  const buffers = new ReadBuffers(options.memory.readBuffers);
   for (const segment of context.segments === undefined ? [] : segmentsOf(context.segments)) {
     yield* donateSegment(archive, buffers, context, segment, options, signal);
     options.meter.addSegment();
   }
   finishSnapshot(context);
   yield* archive.finish();
+  // The last segment was two pieces ago. On every other way out its last bytes may still be on their way to the client, and
+  // must not become those of another tenant.
+  buffers.giveBack();
 }
 
 async function* donateSegment(
@@ -106,7 +110,7 @@ async function* donateSegment(
  * Two buffers that are read into in turn, borrowed when they are needed. A fresh buffer for each read was two fifths of the
  * donor's CPU time: the system clears its pages, V8 collects it.
  */
-class ReadBuffers implements Disposable {
+class ReadBuffers {
   private readonly pool: BufferPool;
   private readonly buffers: LentBuffer[] = [];
   private reads = 0;
@@ -119,7 +123,7 @@ class ReadBuffers implements Disposable {
     return (this.buffers[this.reads++ % 2] ??= this.pool.take()).bytes;
   }
 
-  [Symbol.dispose](): void {
+  giveBack(): void {
     for (const buffer of this.buffers) buffer[Symbol.dispose]();
   }
 }

@@ -244,6 +244,18 @@ describe('a download that fails', () => {
     await eventually('the server side is closed', () => closed);
   });
 
+  test('gives out nothing any more once it is destroyed, though it was there: its memory may be another one’s', async () => {
+    const bytes = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\naa\r\n2\r\nbb\r\n0\r\n\r\n';
+    await using server = await serveSocket((socket) => socket.end(bytes));
+    await using client = new HttpClient();
+    const { body } = await client.download(request(server.url), never);
+    const chunks = body[Symbol.asyncIterator]();
+    const first = await chunks.next();
+    expect(Buffer.from((first.value ?? []) as Uint8Array).toString()).toBe('aa');
+    body.destroy(new Error('enough'));
+    await expect(chunks.next()).rejects.toThrow('enough');
+  });
+
   test('because its client is disposed, which begins no others', async () => {
     await using server = await serve((_, response) => void response.write('first'));
     const client = new HttpClient();

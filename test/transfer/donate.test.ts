@@ -7,7 +7,7 @@ import { deleteTimeline } from '../../src/transfer/delete-timeline.ts';
 import { parseLsn } from '../../src/domain/lsn.ts';
 import { END_OF_ARCHIVE } from './archive.ts';
 import { collect, openDonor, unpack } from './donor.ts';
-import { faultyFileSystem } from './faulty-file-system.ts';
+import { faultyFileSystem, type Operation, systemError } from './faulty-file-system.ts';
 import { fingerprints, never } from './harness.ts';
 
 describe('a whole snapshot', () => {
@@ -85,6 +85,34 @@ describe('what is sent', () => {
     }
   });
 });
+
+test('the memory of a snapshot that is broken off is not used for another one: its last bytes may still be being sent', async () => {
+  await using donor = await openDonor('resident_14_segments');
+  const { memory } = donor.map;
+  const seen = new Set<ArrayBufferLike>();
+  const buffersOf = async (stream: AsyncIterable<Uint8Array>, count: number) => {
+    const memories = new Set<ArrayBufferLike>();
+    for await (const { length, buffer } of stream) {
+      if (length > 100_000) memories.add(buffer);
+      if (--count === 0) break;
+    }
+    return memories;
+  };
+  for (const buffer of await buffersOf(donor.open({ memory }), 5)) seen.add(buffer);
+  const failing = donor.open({ memory, files: faultyFileSystem(failAt('readAt', 3)) });
+  await expect(buffersOf(failing, 100)).rejects.toMatchObject({ code: 'EIO' });
+  const whole = await buffersOf(donor.open({ memory }), 1_000);
+  expect([...whole].filter((buffer) => seen.has(buffer))).toEqual([]);
+  // One that was sent whole leaves its memory to the next.
+  expect(await buffersOf(donor.open({ memory }), 1_000)).toEqual(whole);
+});
+
+function failAt(failing: Operation, call: number): (operation: Operation) => void {
+  let calls = 0;
+  return (operation) => {
+    if (operation === failing && ++calls === call) throw systemError('EIO');
+  };
+}
 
 /** Looks at a piece only when the next one has come. */
 async function collectLate(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
