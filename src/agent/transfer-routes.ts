@@ -1,6 +1,6 @@
 import { Failure } from '../base/failure.ts';
 import type { SafekeeperId } from '../domain/ids.ts';
-import { SafekeeperClient } from '../safekeeper/client.ts';
+import { PeerClient } from '../safekeeper/peer-client.ts';
 import { donate } from '../transfer/donate.ts';
 import { handlePullRequest } from '../transfer/pull.ts';
 import type { Timeline } from '../transfer/timeline.ts';
@@ -26,7 +26,7 @@ export function pullRoute(context: AgentContext): Handler {
   return async (call) => {
     const { timelines, transfers, http, remoteStorage, stallTimeoutMs } = context;
     const options = {
-      connect: (url: string) => new SafekeeperClient({ http, url }),
+      connect: (url: string) => new PeerClient({ http, url }),
       transfers,
       remoteStorage,
       stallTimeoutMs,
@@ -55,7 +55,8 @@ async function* streamSnapshot(
   let failure: unknown = new Failure('ClientGone', 'the client closed the connection');
   try {
     const parties = { source, destination, remoteStorage };
-    yield* donate(timeline, { ...parties, files, meter: transfer.meter, ...hook }, signal);
+    const { memory } = context.timelines;
+    yield* donate(timeline, { ...parties, files, memory, meter: transfer.meter, ...hook }, signal);
     failure = undefined;
   } catch (error) {
     failure = error;

@@ -12,6 +12,10 @@ export const limits = {
   requestBodyBytesMax: 3 * 1024 * 1024,
   /** Request line and headers together. */
   requestHeaderBytesMax: 16 * 1024,
+  /** Status line and headers of an answer, or all its trailers. */
+  responseHeadBytesMax: 16 * 1024,
+  /** What stands between two chunks of a body: their size and an extension, or one trailer. */
+  chunkHeaderBytesMax: 4 * 1024,
   /** A request's headers, or a TLS handshake, have to be there within this time. */
   requestHeadersTimeoutMs: 10_000,
   /** A request with its body. */

@@ -37,14 +37,13 @@ export async function moveDirectory(files: FileSystem, from: string, to: string,
   }
 }
 
-/** Creates a directory durably when there is none. */
+/** Creates a directory when there is none, durably; what is put into it is not durable before it is synced itself. */
 export async function ensureDirectory(files: FileSystem, path: string): Promise<void> {
   try {
     await files.makeDirectory(path);
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error;
   }
-  await files.syncDirectory(path);
   await files.syncDirectory(dirname(path));
 }
 

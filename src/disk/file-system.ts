@@ -19,10 +19,19 @@ export interface DirectoryEntry {
  */
 export type OpenMode = 'Read' | 'Create' | 'Replace' | 'Update';
 
+/** A part of a file: bytes, or a hole, which takes no room on the disk and reads as zeros. */
+export interface Extent {
+  readonly kind: 'Data' | 'Hole';
+  /** The first position behind it; Infinity: it reaches to the file's end. */
+  readonly end: number;
+}
+
 /** An open file; disposing it closes it. Positions are bytes from the file's start. */
 export interface OpenFile extends AsyncDisposable {
   /** Fills `buffer` from `position` on; fewer bytes only at the end of the file. */
   readAt(buffer: Uint8Array, position: number): Promise<number>;
+  /** What `position`, within the file, lies in. Where holes are not known everything counts as data. */
+  extentAt(position: number): Promise<Extent>;
   /** Writes all bytes of all buffers, one after another from `position` on. */
   writev(buffers: readonly Uint8Array[], position: number): Promise<void>;
   /** Makes content and size durable. */

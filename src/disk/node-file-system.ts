@@ -1,7 +1,8 @@
 import { constants, type Dirent, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { errorCode } from '../base/failure.ts';
-import type { EntryKind, FileStatus, FileSystem, OpenFile, OpenMode } from './file-system.ts';
+import { HoleFinder } from './holes.ts';
+import type { EntryKind, Extent, FileStatus, FileSystem, OpenFile, OpenMode } from './file-system.ts';
 
 const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
   Read: constants.O_RDONLY,
@@ -9,6 +10,8 @@ const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
   Replace: constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC,
   Update: constants.O_RDWR | constants.O_CREAT,
 };
+
+const holes = new HoleFinder();
 
 /** The machine's own file system. */
 export const nodeFileSystem: FileSystem = {
@@ -53,6 +56,10 @@ class NodeFile implements OpenFile {
       done += bytesRead;
     }
     return done;
+  }
+
+  async extentAt(position: number): Promise<Extent> {
+    return holes.extentAt(this.handle.fd, position);
   }
 
   async writev(buffers: readonly Uint8Array[], position: number): Promise<void> {

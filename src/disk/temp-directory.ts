@@ -4,9 +4,11 @@ import type { FileSystem } from './file-system.ts';
 
 const SUFFIX = '_temptli';
 
-/** A directory that is removed when the guard is disposed, unless it was renamed to its final place before. */
+/** A directory that is removed when the guard is disposed. */
 export interface TempDirectory extends AsyncDisposable {
   readonly path: string;
+  /** It was renamed to its final place: there is nothing to remove. */
+  release(): void;
 }
 
 /**
@@ -21,15 +23,33 @@ export async function createTempDirectory(
   onLeftover: (path: string, error: unknown) => void,
 ): Promise<TempDirectory> {
   const parent = join(dataDirectory, 'tmp');
+  const path = join(parent, `${name}${SUFFIX}`);
+  try {
+    await files.makeDirectory(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    await ensureParent(files, parent);
+    await files.makeDirectory(path);
+  }
+  let isReleased = false;
+  return {
+    path,
+    release: () => {
+      isReleased = true;
+    },
+    [Symbol.asyncDispose]: async () => {
+      if (!isReleased) await files.remove(path).catch((error: unknown) => onLeftover(path, error));
+    },
+  };
+}
+
+async function ensureParent(files: FileSystem, parent: string): Promise<void> {
   try {
     await files.makeDirectory(parent);
   } catch (error) {
+    // Somebody else was faster.
     if (errorCode(error) !== 'EEXIST') throw error;
   }
-  const path = join(parent, `${name}${SUFFIX}`);
-  await files.makeDirectory(path);
-  const remove = () => files.remove(path).catch((error: unknown) => onLeftover(path, error));
-  return { path, [Symbol.asyncDispose]: remove };
 }
 
 /** Removes what interrupted pulls left behind; other entries stay. Only before the first pull, under the pid lock. */

@@ -1,9 +1,9 @@
 import { startDeadline } from '../base/deadline.ts';
 import { describeError, Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
-import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../domain/ids.ts';
+import { formatTenantTimelineId, type TenantTimelineId } from '../domain/ids.ts';
 import type { Term } from '../domain/term.ts';
-import type { HttpRequest, HttpResponse, HttpSender, HttpStream } from '../http/client.ts';
+import type { HttpRequest, HttpResponse, HttpSender } from '../http/client.ts';
 import { stringifyLosslessJson } from '../http/json.ts';
 import {
   type FilesystemUsage,
@@ -20,6 +20,7 @@ import {
 } from './api.ts';
 import { type CreateTimelineRequest, createTimelineRequestToJson } from './api-json.ts';
 import { type DiskDump, diskDumpQuery, parseDiskDump } from './debug-dump.ts';
+import { readErrorBody } from './error-body.ts';
 import { type PullRequest, type PullResult, parsePullResult, pullRequestToJson } from './pull-result.ts';
 import { readTimelineList } from './timeline-list.ts';
 import { parseRunningTransfers, type RunningTransfer } from './transfers.ts';
@@ -135,24 +136,6 @@ export class SafekeeperClient {
     return parsePullResult(await this.answer({ method: 'POST', path: '/v1/pull_timeline', body, timeoutMs }, signal));
   }
 
-  /**
-   * The timeline as a tar archive for safekeeper `destination`. The iteration throws when the body is cut; whether it
-   * is complete the content must tell. The caller reads or destroys the body.
-   */
-  async snapshot(timeline: TenantTimelineId, destination: SafekeeperId, signal: AbortSignal): Promise<HttpStream> {
-    const path = `${timelinePath(timeline)}/snapshot/${destination}`;
-    const stream = await this.http.stream(this.toRequest({ method: 'GET', path }), signal);
-    if (stream.status !== 200) {
-      const text = await readErrorBody(stream, signal);
-      throw this.refusal({ status: stream.status, headers: stream.headers, text });
-    }
-    if (stream.headers['transfer-encoding'] === undefined && stream.headers['content-length'] === undefined) {
-      stream.body.destroy();
-      throw new Failure('UnexpectedAnswer', `${this.url}: the snapshot is not framed, a cut could not be seen`);
-    }
-    return stream;
-  }
-
   private async body(call: Call, signal: AbortSignal): Promise<string> {
     return this.expectOk(await this.answer(call, signal));
   }
@@ -163,7 +146,7 @@ export class SafekeeperClient {
     return response;
   }
 
-  private toRequest({ method, path, body, timeoutMs, bodyBytesMax }: Call): HttpRequest {
+  protected toRequest({ method, path, body, timeoutMs, bodyBytesMax }: Call): HttpRequest {
     return {
       method,
       url: this.url + path,
@@ -180,7 +163,7 @@ export class SafekeeperClient {
     return response.text;
   }
 
-  private refusal(response: HttpResponse): Failure {
+  protected refusal(response: HttpResponse): Failure {
     const reason = response.status === 401 || response.status === 403 ? 'CredentialsInvalid' : 'SafekeeperRefused';
     return new Failure(reason, `${this.url}: ${describeRefusal(response)}`);
   }
@@ -188,7 +171,7 @@ export class SafekeeperClient {
 
 const NO_ANSWER: ReadonlySet<string> = new Set(['Unreachable', 'DeadlineExceeded']);
 
-function timelinePath({ tenantId, timelineId }: TenantTimelineId): string {
+export function timelinePath({ tenantId, timelineId }: TenantTimelineId): string {
   return `/v1/tenant/${tenantId}/timeline/${timelineId}`;
 }
 
@@ -207,24 +190,4 @@ function readTimelineAnswer(timeline: TenantTimelineId, response: HttpResponse):
 function describeRefusal(response: HttpResponse): string {
   const message = parseErrorMessage(response.text) ?? response.text.slice(0, 200);
   return `answered ${response.status}${message === '' ? '' : `: ${message}`}`;
-}
-
-/** As much of it as is worth showing. */
-async function readErrorBody(stream: HttpStream, signal: AbortSignal): Promise<string> {
-  using deadline = startDeadline(limits.probeTimeoutMs, 'the body of an error', signal);
-  const onTimeout = () => stream.body.destroy();
-  deadline.signal.addEventListener('abort', onTimeout, { once: true });
-  const chunks: Buffer[] = [];
-  let sizeBytes = 0;
-  try {
-    for await (const chunk of stream.body) {
-      sizeBytes += chunk.length;
-      if (sizeBytes > limits.errorBodyBytesMax) break;
-      chunks.push(chunk);
-    }
-  } catch {
-    // The status says enough without its body.
-  }
-  signal.throwIfAborted();
-  return Buffer.concat(chunks).toString('utf8');
 }

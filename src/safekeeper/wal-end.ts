@@ -35,7 +35,7 @@ export interface WalEndRequest {
 }
 
 /** Divides every legal segment size, so a chunk never spans two files. */
-const CHUNK_BYTES = limits.walSegmentSizeMin;
+const CHUNK_BYTES = limits.walSegmentSizeMin / 8;
 /** The only segment size of clusters whose WAL a safekeeper takes. */
 const CLUSTER_SEGMENT_BYTES = 16 * 1024 * 1024;
 /** The last segment of the address space is not used: its end would be no LSN. */
@@ -45,7 +45,7 @@ const LSN_VALUES = 2n ** 64n;
  * Where the WAL ends, as a safekeeper finds it at start: the aligned end of the last whole valid record reached from
  * `startLsn`, the next segment's start after a switch record, `startLsn` itself when nothing valid follows (even when
  * its segment is missing), 0 when `startLsn` is 0. Of two files for one segment `.partial` is read. Uses one buffer of
- * 1 MiB whatever the length of WAL and records. Throws a Failure `PostgresVersionUnknown`, or what the source throws.
+ * 128 KiB whatever the length of WAL and records. Throws a Failure `PostgresVersionUnknown`, or what the source throws.
  */
 export async function findWalEnd(request: WalEndRequest): Promise<Lsn> {
   const { source, startLsn, walSegmentSize, signal } = request;
@@ -55,7 +55,7 @@ export async function findWalEnd(request: WalEndRequest): Promise<Lsn> {
     const problem = `the WAL of pg_version ${request.pgVersion} is not supported (Postgres 14 to 17 is)`;
     throw new Failure('PostgresVersionUnknown', problem, { retry: 'never' });
   }
-  const buffer = new Uint8Array(CHUNK_BYTES);
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   let scanner = new WalScanner(startLsn, magic);
   for (let position = startLsn; ; ) {
     const segment = segmentNumber(position, walSegmentSize);

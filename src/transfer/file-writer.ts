@@ -1,71 +1,146 @@
+import type { BufferPool, LentBuffer } from '../base/buffer-pool.ts';
 import { Semaphore } from '../base/concurrency.ts';
 import type { FileSystem, OpenFile } from '../disk/file-system.ts';
 
-const BATCH_BYTES = 1024 * 1024;
-const BATCH_PIECES_MAX = 512;
 const SYNCS_IN_FLIGHT_MAX = 4;
-const ZEROS = Buffer.alloc(64 * 1024);
+/** Blocks of zeros that begin at a multiple of this become holes. Larger than the blocks of file systems. */
+const HOLE_BYTES = 16 * 1024;
 
 /**
- * Writes one new file in batches: while one batch is on its way to the disk the next is collected. Pieces of zeros are
+ * The memory for writing files one after another: two buffers, of which one is filled while the other is on
+ * its way to the disk. Disposing it waits for that.
+ */
+export class WriteBuffers implements AsyncDisposable {
+  private readonly zeros = Buffer.alloc(HOLE_BYTES);
+  private readonly pool: BufferPool;
+  private filling: LentBuffer | undefined;
+  private other: LentBuffer | undefined;
+  private written: Promise<void> = Promise.resolve();
+
+  constructor(pool: BufferPool) {
+    this.pool = pool;
+  }
+
+  get sizeBytes(): number {
+    return this.pool.sizeBytes;
+  }
+
+  /** Of at most {@link HOLE_BYTES}. */
+  isZero(bytes: Uint8Array, from: number, to: number): boolean {
+    return this.zeros.compare(bytes, from, to, 0, to - from) === 0;
+  }
+
+  /** The buffer to fill. */
+  get current(): Buffer {
+    this.filling ??= this.pool.take();
+    return this.filling.bytes;
+  }
+
+  /**
+   * Hands the first `sizeBytes` of the current buffer to `write`, once what was handed over before is written, and makes the
+   * other buffer the current one. Throws the error of the write before.
+   */
+  async flush(sizeBytes: number, write: (bytes: Buffer) => Promise<void>): Promise<void> {
+    await this.written;
+    this.written = write(this.current.subarray(0, sizeBytes));
+    // Whoever waits for it next gets the error.
+    this.written.catch(() => undefined);
+    [this.filling, this.other] = [this.other, this.filling];
+  }
+
+  /** Resolves when everything that was handed over is written; throws its error. */
+  drain(): Promise<void> {
+    return this.written;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.written.catch(() => undefined);
+    this.filling?.[Symbol.dispose]();
+    this.other?.[Symbol.dispose]();
+  }
+}
+
+/**
+ * Writes one new file in batches: while one batch is on its way to the disk the next is collected. Blocks of zeros are
  * skipped, so that the unused rest of a segment becomes a hole. Disposing it closes the file.
  */
 export class FileWriter implements AsyncDisposable {
   private readonly file: OpenFile;
-  private batch: Uint8Array[] = [];
+  private readonly buffers: WriteBuffers;
+  /** Where in the file the next byte belongs. */
+  private position = 0;
+  /** What of the bytes before it is still in the current buffer. */
   private batchBytes = 0;
-  private batchPosition = 0;
-  private running: Promise<void> = Promise.resolve();
+  private writtenEnd = 0;
 
-  private constructor(file: OpenFile) {
+  private constructor(file: OpenFile, buffers: WriteBuffers) {
     this.file = file;
+    this.buffers = buffers;
   }
 
-  /** `EEXIST` when the file is there already. */
-  static async create(files: FileSystem, path: string): Promise<FileWriter> {
-    return new FileWriter(await files.open(path, 'Create'));
+  /** `EEXIST` when the file is there already. Only one writer at a time may use the buffers. */
+  static async create(files: FileSystem, path: string, buffers: WriteBuffers): Promise<FileWriter> {
+    return new FileWriter(await files.open(path, 'Create'), buffers);
   }
 
-  /** Keeps the piece until it is written; the caller must not reuse it. */
+  /** Copies what is not zero. */
   async write(piece: Uint8Array): Promise<void> {
-    if (isHole(piece)) {
-      await this.flush();
-      this.batchPosition += piece.length;
-      return;
+    for (let at = 0; at < piece.length; ) {
+      const dataStart = this.endOfRun(piece, at, true);
+      if (dataStart > at && this.batchBytes > 0) await this.flush();
+      this.position += dataStart - at;
+      at = this.endOfRun(piece, dataStart, false);
+      if (at > dataStart) await this.append(piece.subarray(dataStart, at));
     }
-    this.batch.push(piece);
-    this.batchBytes += piece.length;
-    if (this.batchBytes >= BATCH_BYTES || this.batch.length >= BATCH_PIECES_MAX) await this.flush();
   }
 
   /** Writes the rest and gives the file its full size; what was written is not durable yet. */
   async finish(): Promise<OpenFile> {
     await this.flush();
-    await this.running;
-    await this.file.truncate(this.batchPosition);
+    await this.buffers.drain();
+    // What ends in a hole is still too short.
+    if (this.writtenEnd < this.position) await this.file.truncate(this.position);
     return this.file;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.running.catch(() => undefined);
+    await this.buffers.drain().catch(() => undefined);
     await this.file[Symbol.asyncDispose]();
   }
 
+  /** The end of the blocks of the file that begin at `piece[at]` and are all zero, or all not, as far as the piece goes. */
+  private endOfRun(piece: Uint8Array, at: number, isZero: boolean): number {
+    let end = at;
+    while (end < piece.length) {
+      const next = Math.min(piece.length, end + HOLE_BYTES - ((this.position + end - at) % HOLE_BYTES));
+      if (this.buffers.isZero(piece, end, next) !== isZero) break;
+      end = next;
+    }
+    return end;
+  }
+
+  private async append(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; ) {
+      const count = Math.min(bytes.length - at, this.buffers.sizeBytes - this.batchBytes);
+      this.buffers.current.set(bytes.subarray(at, at + count), this.batchBytes);
+      this.batchBytes += count;
+      this.position += count;
+      at += count;
+      if (this.batchBytes === this.buffers.sizeBytes) await this.flush();
+    }
+  }
+
   private async flush(): Promise<void> {
-    if (this.batchBytes === 0) return;
-    await this.running;
-    const { batch, batchPosition } = this;
-    this.batchPosition += this.batchBytes;
-    this.batch = [];
+    const { batchBytes, position } = this;
+    if (batchBytes === 0) return;
     this.batchBytes = 0;
-    this.running = this.file.writev(batch, batchPosition);
-    // Whoever waits for it next gets the error.
-    this.running.catch(() => undefined);
+    this.writtenEnd = position;
+    await this.buffers.flush(batchBytes, (batch) => this.file.writev([batch], position - batchBytes));
   }
 }
 
 /**
- * Makes finished files durable and closes them while the next ones are being written; a few at once. Disposing it waits
+ * Makes written files durable and closes them while the next ones are being written; a few at once. Disposing it waits
  * for all; only {@link SyncQueue.drain} tells whether they succeeded.
  */
 export class SyncQueue implements AsyncDisposable {
@@ -73,14 +148,14 @@ export class SyncQueue implements AsyncDisposable {
   private readonly running = new Set<Promise<void>>();
   private failure: { readonly error: unknown } | undefined;
 
-  /** Takes the writer over unless it throws; waits while too many are being synced. Throws when one before failed. */
-  async add(writer: FileWriter, signal: AbortSignal): Promise<void> {
+  /** Takes the file over unless it throws; waits while too many are being synced. Throws when one before failed. */
+  async add(file: OpenFile, signal: AbortSignal): Promise<void> {
     const permit = await this.permits.acquire(signal);
     if (this.failure !== undefined) {
       permit[Symbol.dispose]();
       throw this.failure.error;
     }
-    const syncing = this.sync(writer, permit).finally(() => this.running.delete(syncing));
+    const syncing = this.sync(file, permit).finally(() => this.running.delete(syncing));
     this.running.add(syncing);
   }
 
@@ -94,22 +169,13 @@ export class SyncQueue implements AsyncDisposable {
     await Promise.all(this.running);
   }
 
-  private async sync(writer: FileWriter, permit: Disposable): Promise<void> {
+  private async sync(file: OpenFile, permit: Disposable): Promise<void> {
     using _permit = permit;
     try {
-      await using owned = writer;
-      const file = await owned.finish();
-      await file.datasync();
+      await using owned = file;
+      await owned.datasync();
     } catch (error) {
       this.failure ??= { error };
     }
   }
-}
-
-function isHole(piece: Uint8Array): boolean {
-  for (let at = 0; at < piece.length; at += ZEROS.length) {
-    const part = piece.subarray(at, at + ZEROS.length);
-    if (ZEROS.compare(part, 0, part.length, 0, part.length) !== 0) return false;
-  }
-  return true;
 }

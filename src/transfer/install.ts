@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { Failure } from '../base/failure.ts';
 import { ensureDirectory, moveDirectory } from '../disk/durable.ts';
 import type { ControlFile } from '../safekeeper/control-file.ts';
 import type { Lsn } from '../domain/lsn.ts';
@@ -19,10 +20,13 @@ export interface ReadyDirectory {
  */
 export async function install(map: TimelineMap, mark: CreationMark, ready: ReadyDirectory): Promise<Timeline> {
   const directory = map.directoryOf(mark.id);
-  if ((await map.files.status(directory)) !== undefined) throw timelineNotLoaded(mark.id);
   const parent = dirname(directory);
   await ensureDirectory(map.files, parent);
-  await moveDirectory(map.files, ready.path, directory, parent);
+  try {
+    await moveDirectory(map.files, ready.path, directory, parent);
+  } catch (error) {
+    throw error instanceof Failure && error.reason === 'PathExists' ? timelineNotLoaded(mark.id) : error;
+  }
   const timeline = new Timeline({
     files: map.files,
     directory,

@@ -3,12 +3,12 @@ import { Failure } from '../base/failure.ts';
 import type { Logger } from '../base/log.ts';
 import type { TenantTimelineId } from '../domain/ids.ts';
 import type { TimelineStatus } from '../safekeeper/api.ts';
-import type { SafekeeperClient } from '../safekeeper/client.ts';
+import type { PeerClient } from '../safekeeper/peer-client.ts';
 
 /** A safekeeper that may be asked for the timeline, under the url that the request gave it. */
 export interface Peer {
   readonly host: string;
-  readonly client: SafekeeperClient;
+  readonly client: PeerClient;
 }
 
 export interface PeerStatus extends Peer {
@@ -20,7 +20,7 @@ const HOST_FORM = /^https?:\/\/.*[^/]$/;
 /** Time between two rounds of asking peers that do not all answer yet. */
 const ROUND_PAUSE_MS = 100;
 
-export type Connect = (url: string) => SafekeeperClient;
+export type Connect = (url: string) => PeerClient;
 
 /**
  * Asks all hosts at once. Throws a Failure `NotEnoughAnswers` with fewer than max(hosts − 1, 1) statuses: one safekeeper

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
 import { explainDiskFailures } from '../disk/disk-failure.ts';
-import { writeFileDurably } from '../disk/durable.ts';
+import type { FileSystem } from '../disk/file-system.ts';
 import type { TenantTimelineId } from '../domain/ids.ts';
 import { isMember, type Membership } from '../domain/membership.ts';
 import type { RemoteStorage } from '../remote-storage/remote-storage.ts';
@@ -10,6 +10,7 @@ import { CONTROL_FILE_NAME } from '../safekeeper/control-file-codec.ts';
 import type { TimelineStatus } from '../safekeeper/api.ts';
 import { segmentCount, snapshotSegmentRange } from '../safekeeper/wal-segment.ts';
 import { chooseDonor, identifyPeers, type IdentifiedPeer, termFloor } from './choose-donor.ts';
+import { SyncQueue } from './file-writer.ts';
 import { install } from './install.ts';
 import { askHosts, awaitEveryHost, type Connect, type PeerStatus } from './peer-statuses.ts';
 import { receive } from './receive.ts';
@@ -98,7 +99,7 @@ async function pullUnlessThere(
   return await pull(map, donor, promise, rule, options, signal);
 }
 
-/** Steps of one pull: temp directory, stream, validate, complete the directory, install. */
+/** Steps of one pull: temp directory, stream, validate, complete the directory and make it durable, install. */
 async function pull(
   map: TimelineMap,
   donor: IdentifiedPeer,
@@ -108,26 +109,45 @@ async function pull(
   signal: AbortSignal,
 ): Promise<PullOutcome> {
   const { id } = promise;
-  const { files } = map;
+  const { files, memory } = map;
   using transfer = options.transfers.begin('Pull', id, donor.host);
   transfer.meter.expect(expectedBytes(donor.status));
   await using temp = await map.createTempDirectory(id);
-  const stream = await donor.client.snapshot(id, map.safekeeperId, signal);
+  const { body } = await donor.client.snapshot(id, map.safekeeperId, signal);
+  // The last segments become durable while they are being validated.
+  await using syncs = new SyncQueue();
   const { meter } = transfer;
-  const received = await receive(
-    stream.body,
-    temp.path,
-    { files, meter, stallTimeoutMs: options.stallTimeoutMs },
-    signal,
-  );
+  const { stallTimeoutMs } = options;
+  const received = await receive(body, temp.path, { files, memory, syncs, meter, stallTimeoutMs }, signal);
   const { controlFile, controlFileBytes, flushLsn } = await validate(files, temp.path, received, promise, signal);
-  await writeFileDurably(files, join(temp.path, CONTROL_FILE_NAME), controlFileBytes);
+  await addControlFile(files, temp.path, controlFileBytes, syncs, signal);
+  await syncs.drain();
+  await files.syncDirectory(temp.path);
   signal.throwIfAborted();
   const claim = map.markCreation(id, rule);
   if (claim.kind === 'AlreadyExists') return { safekeeperHost: null };
   using mark = claim.mark;
   await install(map, mark, { path: temp.path, controlFile, flushLsn });
+  temp.release();
   return { safekeeperHost: donor.host };
+}
+
+/** Nobody looks at the directory before it is moved, so that the file needs no other name until it is whole. */
+async function addControlFile(
+  files: FileSystem,
+  directory: string,
+  content: Uint8Array,
+  syncs: SyncQueue,
+  signal: AbortSignal,
+): Promise<void> {
+  const file = await files.open(join(directory, CONTROL_FILE_NAME), 'Create');
+  try {
+    await file.writev([content], 0);
+    await syncs.add(file, signal);
+  } catch (error) {
+    await file[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 function requireMember(map: TimelineMap, membership: Membership | undefined): void {

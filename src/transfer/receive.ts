@@ -13,21 +13,28 @@ import {
   type SegmentNumber,
   type SegmentRange,
 } from '../safekeeper/wal-segment.ts';
-import { FileWriter, SyncQueue } from './file-writer.ts';
+import { FileWriter, type SyncQueue, WriteBuffers } from './file-writer.ts';
 import { type TarMember, TarReader } from './tar-reader.ts';
+import type { TransferMemory } from './transfer-memory.ts';
 import type { TransferMeter } from './transfer-progress.ts';
 
-/** A snapshot body that is still arriving. Its iteration must throw when the connection breaks. */
+/**
+ * A snapshot body that is still arriving. Its iteration must throw when the connection breaks; a chunk of it need only be
+ * good until the next one is asked for.
+ */
 export type SnapshotBody = AsyncIterable<Uint8Array> & { destroy(error?: Error): void };
 
 export interface ReceiveOptions {
   readonly files: FileSystem;
+  readonly memory: TransferMemory;
+  /** Makes the segments durable; still may be at it when they are all written. */
+  readonly syncs: SyncQueue;
   readonly meter: TransferMeter;
   /** Longest wait for the donor's next byte. */
   readonly stallTimeoutMs: number;
 }
 
-/** What arrived: segments are durable files in the directory, the control file is only here. */
+/** What arrived: segments are files in the directory, the control file is only here. */
 export interface ReceivedSnapshot {
   readonly controlFile: ControlFile;
   /** As it was sent. */
@@ -36,7 +43,7 @@ export interface ReceivedSnapshot {
 }
 
 /**
- * Writes a snapshot's segments into an empty directory. The archive must hold the control file first, then consecutive
+ * Writes a snapshot's segments into an empty directory, whose names are not durable yet. The archive must hold the control file first, then consecutive
  * segments from the first that the control file asks for, each of full size, and nothing else; the body must end cleanly.
  * Whether the segments reach far enough is not known here. Failures: `InvalidSnapshot` for wrong content, `SnapshotBroken`
  * for a broken body, `DonorStalled`, the signal's reason, or the file system's errors. The body is always destroyed.
@@ -47,18 +54,12 @@ export async function receive(
   options: ReceiveOptions,
   signal: AbortSignal,
 ): Promise<ReceivedSnapshot> {
-  const chunks = watch(body, options.stallTimeoutMs, signal);
+  using chunks = new WatchedBody(body, options.stallTimeoutMs, signal);
   const archive = new TarReader(chunks);
-  try {
-    const { controlFile, controlFileBytes } = await receiveControlFile(archive);
-    options.meter.addBytes(controlFileBytes.length);
-    const segments = await receiveSegments(archive, controlFile, directory, options, signal);
-    await options.files.syncDirectory(directory);
-    return { controlFile, controlFileBytes, segments };
-  } finally {
-    await chunks.return();
-    body.destroy();
-  }
+  const { controlFile, controlFileBytes } = await receiveControlFile(archive);
+  options.meter.addBytes(controlFileBytes.length);
+  const segments = await receiveSegments(archive, controlFile, directory, options, signal);
+  return { controlFile, controlFileBytes, segments };
 }
 
 async function receiveControlFile(
@@ -76,7 +77,7 @@ async function receiveControlFile(
   }
   const pieces: Uint8Array[] = [];
   for (let piece = await archive.readContent(); piece !== undefined; piece = await archive.readContent()) {
-    pieces.push(piece);
+    pieces.push(Buffer.from(piece));
   }
   const controlFileBytes = Buffer.concat(pieces);
   try {
@@ -95,18 +96,17 @@ async function receiveSegments(
 ): Promise<SegmentRange | undefined> {
   const { walSegmentSize } = controlFile.server;
   const first = firstSegment(controlFile);
+  await using buffers = new WriteBuffers(options.memory.writeBuffers);
   let count = 0;
-  await using syncs = new SyncQueue();
   for (let member = await archive.next(); member !== undefined; member = await archive.next()) {
     const next = first === undefined ? undefined : ((first + BigInt(count)) as SegmentNumber);
     checkSegment(member, next, walSegmentSize);
     if (++count > limits.snapshotSegmentCountMax) {
       throw invalid(`it holds more than ${limits.snapshotSegmentCountMax} segments`);
     }
-    await receiveSegment(archive, join(directory, member.name), syncs, options, signal);
+    await receiveSegment(archive, join(directory, member.name), buffers, options, signal);
     options.meter.addSegment();
   }
-  await syncs.drain();
   return first === undefined || count === 0
     ? undefined
     : { first, last: (first + BigInt(count) - 1n) as SegmentNumber };
@@ -115,17 +115,17 @@ async function receiveSegments(
 async function receiveSegment(
   archive: TarReader,
   path: string,
-  syncs: SyncQueue,
+  buffers: WriteBuffers,
   options: ReceiveOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const writer = await FileWriter.create(options.files, path);
+  const writer = await FileWriter.create(options.files, path, buffers);
   try {
     for (let piece = await archive.readContent(); piece !== undefined; piece = await archive.readContent()) {
       await writer.write(piece);
       options.meter.addBytes(piece.length);
     }
-    await syncs.add(writer, signal);
+    await options.syncs.add(await writer.finish(), signal);
   } catch (error) {
     await writer[Symbol.asyncDispose]();
     throw error;
@@ -158,41 +158,62 @@ function checkSegment(member: TarMember, expected: SegmentNumber | undefined, wa
  * The body's chunks; ends only when the body ended cleanly. Time that is spent between two chunks on our side, with a
  * slow disk for example, does not count as the donor's silence.
  */
-async function* watch(
-  body: SnapshotBody,
-  stallTimeoutMs: number,
-  signal: AbortSignal,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const chunks = body[Symbol.asyncIterator]();
-  let isWaiting = false;
-  let hasStalled = false;
-  const stop = () => body.destroy(new Error('the snapshot is not read any further'));
+class WatchedBody implements AsyncIterableIterator<Uint8Array>, Disposable {
+  private readonly body: SnapshotBody;
+  private readonly chunks: AsyncIterator<Uint8Array>;
+  private readonly stallTimeoutMs: number;
+  private readonly signal: AbortSignal;
   // One timer and one listener for all chunks: there are tens of thousands of them.
-  const timer = setTimeout(() => {
-    if (!isWaiting) return;
-    hasStalled = true;
-    stop();
-  }, stallTimeoutMs);
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    for (;;) {
-      signal.throwIfAborted();
-      timer.refresh();
-      isWaiting = true;
-      const step = await chunks.next();
-      isWaiting = false;
-      if (step.done === true) return;
-      yield step.value;
+  private readonly timer: NodeJS.Timeout;
+  private isWaiting = false;
+  private hasStalled = false;
+
+  constructor(body: SnapshotBody, stallTimeoutMs: number, signal: AbortSignal) {
+    this.body = body;
+    this.chunks = body[Symbol.asyncIterator]();
+    this.stallTimeoutMs = stallTimeoutMs;
+    this.signal = signal;
+    this.timer = setTimeout(this.onTimeout, stallTimeoutMs);
+    signal.addEventListener('abort', this.stop, { once: true });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Uint8Array, void>> {
+    this.signal.throwIfAborted();
+    this.timer.refresh();
+    this.isWaiting = true;
+    try {
+      return await this.chunks.next();
+    } catch (cause) {
+      throw this.explain(cause);
+    } finally {
+      this.isWaiting = false;
     }
-  } catch (cause) {
-    signal.throwIfAborted();
-    if (hasStalled) {
-      throw new Failure('DonorStalled', `the donor sent nothing for ${stallTimeoutMs} ms`, { cause });
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.timer);
+    this.signal.removeEventListener('abort', this.stop);
+    this.body.destroy();
+  }
+
+  private readonly stop = (): void => this.body.destroy(new Error('the snapshot is not read any further'));
+
+  private readonly onTimeout = (): void => {
+    if (!this.isWaiting) return;
+    this.hasStalled = true;
+    this.stop();
+  };
+
+  private explain(cause: unknown): unknown {
+    if (this.signal.aborted) return this.signal.reason;
+    if (this.hasStalled) {
+      return new Failure('DonorStalled', `the donor sent nothing for ${this.stallTimeoutMs} ms`, { cause });
     }
-    throw new Failure('SnapshotBroken', `error decoding response body: ${describeError(cause)}`, { cause });
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', stop);
+    return new Failure('SnapshotBroken', `error decoding response body: ${describeError(cause)}`, { cause });
   }
 }
 

@@ -19,7 +19,8 @@ export interface TarMember {
 /**
  * Reads the plain form of tar that safekeepers send: regular files under names of at most 100 bytes. Everything else
  * (links, directories, extended headers, prefixes) is refused, as is any damage, with a Failure `InvalidSnapshot`. Content
- * comes in the pieces in which it arrived, without a copy; the next piece is only asked for when it is wanted.
+ * comes in the pieces in which it arrived, without a copy, each only good until the next; that is only asked for when it is
+ * wanted.
  */
 export class TarReader {
   private readonly source: AsyncIterator<Uint8Array>;
@@ -85,7 +86,7 @@ export class TarReader {
     while (missing > 0) {
       const piece = await this.take(missing);
       if (piece === undefined) break;
-      pieces.push(piece);
+      pieces.push(Buffer.from(piece));
       missing -= piece.length;
     }
     if (missing === BLOCK_BYTES) return undefined;

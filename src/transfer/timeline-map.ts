@@ -4,12 +4,14 @@ import { describeError } from '../base/failure.ts';
 import type { Logger } from '../base/log.ts';
 import { explainDiskFailures } from '../disk/disk-failure.ts';
 import type { FileSystem } from '../disk/file-system.ts';
+import { shareDirectorySyncs } from '../disk/shared-directory-syncs.ts';
 import { createTempDirectory, sweepTempDirectories, type TempDirectory } from '../disk/temp-directory.ts';
 import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../domain/ids.ts';
 import type { Generation } from '../domain/membership.ts';
 import { loadTimelines, syncNames, type UnloadedTimeline } from './load-timelines.ts';
 import type { Timeline } from './timeline.ts';
 import { Tombstones } from './tombstones.ts';
+import { TransferMemory } from './transfer-memory.ts';
 import {
   creationInProgress,
   deletionInProgress,
@@ -73,6 +75,7 @@ export class TimelineMap {
   readonly log: Logger;
   private readonly random: () => string;
   readonly tombstones: Tombstones;
+  readonly memory = new TransferMemory();
   /** What was on disk at start and could not be loaded. Nothing overwrites it as long as it is there. */
   readonly unloaded: readonly UnloadedTimeline[];
   private readonly timelines = new Map<string, Timeline>();
@@ -101,14 +104,15 @@ export class TimelineMap {
    * `TombstonesUnreadable`, `DiskFull` or `DiskFailed`.
    */
   static async open(options: TimelineMapOptions, signal: AbortSignal): Promise<TimelineMap> {
-    const { files, dataDirectory, clock, log } = options;
+    const files = shareDirectorySyncs(options.files);
+    const { dataDirectory, clock, log } = options;
     return await explainDiskFailures('the data directory cannot be loaded', async () => {
       await syncNames(files, dataDirectory);
       const swept = await sweepTempDirectories(files, dataDirectory);
       if (swept > 0) log.info({ directories: swept }, 'removed what interrupted pulls left behind');
       const tombstones = await Tombstones.open(files, dataDirectory, clock);
       const { loaded, unloaded } = await loadTimelines(files, dataDirectory, log, signal);
-      return new TimelineMap(options, tombstones, loaded, unloaded);
+      return new TimelineMap({ ...options, files }, tombstones, loaded, unloaded);
     });
   }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseTenantId, parseTimelineId, type TenantTimelineId } from '../../src/domain/ids.ts';
 import { compareInPairs, median, type Run } from './pairs.ts';
 import {
+  missingCommands,
   peakMemoryMib,
   runShell,
   type ServerProcess,
@@ -29,10 +30,18 @@ interface Bench {
   readonly idle: readonly TenantTimelineId[];
 }
 
-/** Pulls and snapshots against curl, tar and a plain file server, see docs/benchmarks.md. The last line is the result. */
+/**
+ * Pulls and snapshots against curl, tar and a plain file server, see docs/decisions/0006. Everything goes over plain HTTP as
+ * the archive that safekeepers send, whole: no byte of it is left out between agents. The last line is the result.
+ */
 async function main(): Promise<void> {
   const scale = readScale();
-  await runShell('for tool in curl tar sync diff; do type $tool || { echo "$tool is needed" >&2; exit 1; }; done');
+  const missing = missingCommands(['curl', 'tar', 'sync', 'diff']);
+  if (missing.length > 0) {
+    console.error(`there is nothing to compare with: this machine has no ${missing.join(', ')}`);
+    process.exitCode = 1;
+    return;
+  }
   const root = await mkdtemp(join(tmpdir(), 'bench-transfer-'));
   try {
     console.log(
@@ -50,6 +59,7 @@ async function bench(root: string, segmentCount: number, idleCount: number) {
   const large = timelineIdOf(0);
   const idle = Array.from({ length: idleCount }, (_, index) => timelineIdOf(index + 1));
   console.log(`${segmentCount} segments in one timeline, ${idleCount} idle timelines, in ${root}`);
+  console.log(`whole archives over plain HTTP, ${PULLS_AT_ONCE} idle timelines at once`);
   await layTimeline(donorData, large, activeWalBytes(segmentCount));
   for (const id of idle) await layTimeline(donorData, id);
   await runShell(`sync -f ${root}`);

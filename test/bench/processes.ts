@@ -1,4 +1,4 @@
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -39,6 +39,11 @@ async function stop(child: ChildProcess): Promise<void> {
   const exit = once(child, 'exit');
   child.kill('SIGTERM');
   await exit;
+}
+
+/** Those of the commands that cannot be run here. */
+export function missingCommands(commands: readonly string[]): string[] {
+  return commands.filter((command) => spawnSync('sh', ['-c', `command -v ${command}`]).status !== 0);
 }
 
 /** Runs lines of shell; any command of them that fails, also inside a pipe, is an error. */

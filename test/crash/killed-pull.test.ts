@@ -26,7 +26,7 @@ const PARALLEL = 2;
 /** One file, so that every child starts quickly. */
 async function bundleInto(directory: string): Promise<string> {
   const bundle = join(directory, 'killed-pull.cjs');
-  const external = ['@node-rs/crc32'];
+  const external = ['@node-rs/crc32', 'koffi'];
   await build({
     entryPoints: [PROGRAM],
     outfile: bundle,

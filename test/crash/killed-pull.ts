@@ -5,7 +5,7 @@ import type { FileSystem, OpenFile } from '../../src/disk/file-system.ts';
 import { nodeFileSystem } from '../../src/disk/node-file-system.ts';
 import { parseSafekeeperId, parseTenantId, parseTimelineId } from '../../src/domain/ids.ts';
 import { HttpClient } from '../../src/http/client.ts';
-import { SafekeeperClient } from '../../src/safekeeper/client.ts';
+import { PeerClient } from '../../src/safekeeper/peer-client.ts';
 import { handlePullRequest } from '../../src/transfer/pull.ts';
 import { TimelineMap } from '../../src/transfer/timeline-map.ts';
 import { TransferRegistry } from '../../src/transfer/transfer-progress.ts';
@@ -36,7 +36,7 @@ async function main(args: readonly string[]): Promise<void> {
     map,
     { tenantId, timelineId, httpHosts: [host], membership: undefined, ignoreTombstone: false },
     {
-      connect: (url) => new SafekeeperClient({ http, url }),
+      connect: (url) => new PeerClient({ http, url }),
       transfers: new TransferRegistry(systemClock),
       remoteStorage: undefined,
       stallTimeoutMs: 5_000,
@@ -77,6 +77,7 @@ function doomedFile(
 ): OpenFile {
   return {
     readAt: (buffer, position) => file.readAt(buffer, position),
+    extentAt: (position) => file.extentAt(position),
     status: () => file.status(),
     writev: async (buffers, position) => {
       await step();

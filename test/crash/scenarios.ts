@@ -4,7 +4,7 @@ import { parseLsn } from '../../src/domain/lsn.ts';
 import { NO_MEMBERSHIP } from '../../src/domain/membership.ts';
 import { term } from '../../src/domain/term.ts';
 import { HttpClient } from '../../src/http/client.ts';
-import { SafekeeperClient } from '../../src/safekeeper/client.ts';
+import { PeerClient } from '../../src/safekeeper/peer-client.ts';
 import { createTimeline } from '../../src/transfer/create-timeline.ts';
 import { deleteTimeline } from '../../src/transfer/delete-timeline.ts';
 import { handlePullRequest } from '../../src/transfer/pull.ts';
@@ -31,7 +31,7 @@ export function pullScenario(snapshot: RecordedSnapshot, donorUrl: string): Scen
         map,
         { ...snapshot.id, httpHosts: [donorUrl], membership: undefined, ignoreTombstone: false },
         {
-          connect: (url) => new SafekeeperClient({ http, url }),
+          connect: (url) => new PeerClient({ http, url }),
           transfers: new TransferRegistry(systemClock),
           remoteStorage: undefined,
           stallTimeoutMs: 5_000,

@@ -23,6 +23,7 @@ function recording(calls: string[], root: string): FileSystem {
       calls.push(`open ${short(path)}`);
       return {
         readAt: (buffer, position) => file.readAt(buffer, position),
+        extentAt: (position) => file.extentAt(position),
         datasync: () => file.datasync(),
         truncate: (sizeBytes) => file.truncate(sizeBytes),
         status: () => file.status(),
@@ -111,13 +112,13 @@ describe('moveDirectory', () => {
   });
 });
 
-test('ensureDirectory syncs a directory and its parent, whether it was there or not', async () => {
+test('ensureDirectory makes the name of a directory durable, whether it was there or not', async () => {
   await using root = await temporary();
   const calls: string[] = [];
   const files = recording(calls, root.path);
   await ensureDirectory(files, join(root.path, 'tenant'));
   await ensureDirectory(files, join(root.path, 'tenant'));
-  const once = ['mkdir /tenant', 'syncdir /tenant', 'syncdir '];
+  const once = ['mkdir /tenant', 'syncdir '];
   expect(calls).toEqual([...once, ...once]);
 });
 
@@ -153,6 +154,18 @@ describe('temp directories', () => {
       await writeFile(join(temp.path, 'file'), 'x');
     }
     expect(await readdir(join(root.path, 'tmp'))).toEqual([]);
+  });
+
+  test('that were renamed are let go', async () => {
+    await using root = await temporary();
+    const calls: string[] = [];
+    {
+      const files = faultyFileSystem((operation) => void calls.push(operation));
+      await using temp = await createTempDirectory(files, root.path, 'T_L_1', expect.unreachable);
+      await files.rename(temp.path, join(root.path, 'live'));
+      temp.release();
+    }
+    expect(calls).toEqual(['makeDirectory', 'makeDirectory', 'makeDirectory', 'rename']);
   });
 
   test('that were left behind are swept, nothing else', async () => {

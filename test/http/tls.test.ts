@@ -60,6 +60,22 @@ test('a client takes the certificates of its authorities, and no others', async 
   }
 });
 
+test('a download over HTTPS trusts and shows what other requests do', async () => {
+  const { source } = credentials();
+  const { server } = await serve({ ...SAFEKEEPER, clientCa: 'other-authority.crt' }, source);
+  await using _server = server;
+  const asked = { url: server.url, timeoutMs: 10_000 };
+  await using known = await client({ ca: 'authority.crt', clientCertificate: RENEWED }, source);
+  const { body } = await known.download(asked, never);
+  let text = '';
+  for await (const chunk of body) text += Buffer.from(chunk).toString();
+  expect(text).toBe('done');
+  for (const options of [{}, { ca: 'authority.crt', clientCertificate: SAFEKEEPER }]) {
+    await using stranger = await client(options, source);
+    await expect(stranger.download(asked, never)).rejects.toMatchObject({ reason: 'Unreachable' });
+  }
+});
+
 test('with an authority for clients only who has a certificate of it is served', async () => {
   const { source } = credentials();
   const { server } = await serve({ ...SAFEKEEPER, clientCa: 'other-authority.crt' }, source);

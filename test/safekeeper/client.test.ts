@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { SafekeeperId, TenantId, TimelineId } from '../../src/domain/ids.ts';
 import { term } from '../../src/domain/term.ts';
 import { HttpClient } from '../../src/http/client.ts';
+import { PeerClient } from '../../src/safekeeper/peer-client.ts';
 import { SafekeeperClient } from '../../src/safekeeper/client.ts';
 import { bodyOf, readExchange } from '../support/http-fixtures.ts';
 import { type HttpStub, startHttpStub } from '../support/http-stub.ts';
@@ -120,7 +121,7 @@ describe('a snapshot', () => {
       response.end('second');
     });
     await using http = new HttpClient();
-    const stream = await client(http, stub).snapshot(timeline, destination, never);
+    const stream = await new PeerClient({ http, url: stub.url }).snapshot(timeline, destination, never);
     expect(await textOf(stream.body)).toBe('first second');
     expect(stub.requests[0]?.path).toBe(`${path}/snapshot/3`);
   });
@@ -131,7 +132,7 @@ describe('a snapshot', () => {
       response.write('first ', () => response.destroy());
     });
     await using http = new HttpClient();
-    const stream = await client(http, stub).snapshot(timeline, destination, never);
+    const stream = await new PeerClient({ http, url: stub.url }).snapshot(timeline, destination, never);
     await expect(textOf(stream.body)).rejects.toThrow();
   });
 
@@ -144,14 +145,16 @@ describe('a snapshot', () => {
       response.end('first');
     });
     await using http = new HttpClient();
-    await expect(client(http, stub).snapshot(timeline, destination, never)).rejects.toThrow('not framed');
+    await expect(new PeerClient({ http, url: stub.url }).snapshot(timeline, destination, never)).rejects.toThrow(
+      'not framed',
+    );
   });
 
   test('that is refused says why', async () => {
     const exchange = readExchange('snapshot', 'snapshot_unknown_timeline');
     await using stub = await startHttpStub((_, response) => answer(response, 404, bodyOf(exchange)));
     await using http = new HttpClient();
-    await expect(client(http, stub).snapshot(timeline, destination, never)).rejects.toThrow(
+    await expect(new PeerClient({ http, url: stub.url }).snapshot(timeline, destination, never)).rejects.toThrow(
       /answered 404: .* not found/,
     );
   });
@@ -166,8 +169,9 @@ function answer(response: ServerResponse, status: number, body: string): void {
   response.end(body);
 }
 
-async function textOf(body: AsyncIterable<Buffer>): Promise<string> {
+/** A chunk is only good until the next one is asked for. */
+async function textOf(body: AsyncIterable<Uint8Array>): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk);
+  for await (const chunk of body) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks).toString('utf8');
 }

@@ -1,4 +1,4 @@
-import type { EntryKind, FileStatus, FileSystem, OpenFile, OpenMode } from '../../src/disk/file-system.ts';
+import type { EntryKind, Extent, FileStatus, FileSystem, OpenFile, OpenMode } from '../../src/disk/file-system.ts';
 import { type ModelledDisk, ROOT } from './modelled-disk.ts';
 
 /** Whether syncs of a file or directory do nothing, as if the program had forgotten them. */
@@ -146,6 +146,10 @@ class ModelledFile implements OpenFile {
   async readAt(buffer: Uint8Array, position: number): Promise<number> {
     const content = this.disk.tree.contents.get(this.inode) ?? Buffer.alloc(0);
     return content.copy(buffer, 0, Math.min(position, content.length));
+  }
+
+  async extentAt(): Promise<Extent> {
+    return { kind: 'Data', end: Infinity };
   }
 
   async writev(buffers: readonly Uint8Array[], position: number): Promise<void> {

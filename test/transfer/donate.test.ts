@@ -1,11 +1,13 @@
-import { rm, truncate, writeFile } from 'node:fs/promises';
+import { open, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { FileSystem } from '../../src/disk/file-system.ts';
+import { nodeFileSystem } from '../../src/disk/node-file-system.ts';
 import { deleteTimeline } from '../../src/transfer/delete-timeline.ts';
 import { parseLsn } from '../../src/domain/lsn.ts';
 import { END_OF_ARCHIVE } from './archive.ts';
 import { collect, openDonor, unpack } from './donor.ts';
-import { faultyFileSystem } from './faulty-file-system.ts';
+import { faultyFileSystem, type Operation, systemError } from './faulty-file-system.ts';
 import { fingerprints, never } from './harness.ts';
 
 describe('a whole snapshot', () => {
@@ -49,6 +51,96 @@ describe('a whole snapshot', () => {
     expect(fingerprints(files)).toEqual(fingerprints(donor.snapshot.files));
   });
 });
+
+describe('what is sent', () => {
+  test('of a sparse segment is its bytes, and its holes are not read', async () => {
+    await using donor = await openDonor('resident_partial');
+    const path = join(donor.directory, '000000010000000000000047');
+    await truncate(path, 0);
+    await truncate(path, 1024 * 1024);
+    const segment = await open(path, 'r+');
+    await segment.write(Buffer.alloc(10_000, 'begin'), 0, 10_000, 0);
+    await segment.write(Buffer.alloc(10_000, 'middle'), 0, 10_000, 600_000);
+    await segment.close();
+    let readBytes = 0;
+    const files = recordingReads(nodeFileSystem, (onPath, count) => {
+      if (onPath === path) readBytes += count;
+    });
+    const sent = await unpack((await collect(donor.open({ files }))).bytes);
+    expect(sent.get('000000010000000000000047')?.equals(await readFile(path))).toBe(true);
+    if (process.platform === 'linux') expect(readBytes).toBeLessThan(512 * 1024);
+  });
+
+  test('stays as it is until the next piece but one is asked for, though all snapshots share their memory', async () => {
+    await using one = await openDonor('resident_partial');
+    await using other = await openDonor('resident_14_segments');
+    const { memory } = one.map;
+    for (let round = 0; round < 2; round++) {
+      const [first, second] = await Promise.all([
+        collectLate(one.open({ memory })),
+        collectLate(other.open({ memory })),
+      ]);
+      expect(fingerprints(await unpack(first))).toEqual(fingerprints(one.snapshot.files));
+      expect(fingerprints(await unpack(second))).toEqual(fingerprints(other.snapshot.files));
+    }
+  });
+});
+
+test('the memory of a snapshot that is broken off is not used for another one: its last bytes may still be being sent', async () => {
+  await using donor = await openDonor('resident_14_segments');
+  const { memory } = donor.map;
+  const seen = new Set<ArrayBufferLike>();
+  const buffersOf = async (stream: AsyncIterable<Uint8Array>, count: number) => {
+    const memories = new Set<ArrayBufferLike>();
+    for await (const { length, buffer } of stream) {
+      if (length > 100_000) memories.add(buffer);
+      if (--count === 0) break;
+    }
+    return memories;
+  };
+  for (const buffer of await buffersOf(donor.open({ memory }), 5)) seen.add(buffer);
+  const failing = donor.open({ memory, files: faultyFileSystem(failAt('readAt', 3)) });
+  await expect(buffersOf(failing, 100)).rejects.toMatchObject({ code: 'EIO' });
+  const whole = await buffersOf(donor.open({ memory }), 1_000);
+  expect([...whole].filter((buffer) => seen.has(buffer))).toEqual([]);
+  // One that was sent whole leaves its memory to the next.
+  expect(await buffersOf(donor.open({ memory }), 1_000)).toEqual(whole);
+});
+
+function failAt(failing: Operation, call: number): (operation: Operation) => void {
+  let calls = 0;
+  return (operation) => {
+    if (operation === failing && ++calls === call) throw systemError('EIO');
+  };
+}
+
+/** Looks at a piece only when the next one has come. */
+async function collectLate(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let waiting: Uint8Array | undefined;
+  for await (const piece of stream) {
+    if (waiting !== undefined) pieces.push(Buffer.from(waiting));
+    waiting = piece;
+  }
+  return Buffer.concat([...pieces, waiting ?? Buffer.alloc(0)]);
+}
+
+function recordingReads(base: FileSystem, onRead: (path: string, count: number) => void): FileSystem {
+  return {
+    ...base,
+    open: async (path, mode) => {
+      const file = await base.open(path, mode);
+      const readAt = file.readAt.bind(file);
+      return Object.assign(file, {
+        readAt: async (buffer: Uint8Array, position: number) => {
+          const count = await readAt(buffer, position);
+          onRead(path, count);
+          return count;
+        },
+      });
+    },
+  };
+}
 
 describe('a snapshot that fails', () => {
   test('because another one of the timeline is running, does so right after the control file', async () => {
@@ -111,9 +203,9 @@ describe('a snapshot that fails', () => {
     const calls: string[] = [];
     const files = faultyFileSystem((operation) => void calls.push(operation));
     for await (const piece of donor.open({ files })) {
-      if (piece.length === 1024 * 1024) break;
+      if (piece.length > 100_000) break;
     }
-    expect(calls.filter((operation) => operation !== 'status')).toEqual(['open', 'readAt', 'close']);
+    expect(calls.filter((operation) => operation !== 'status')).toEqual(['open', 'extentAt', 'readAt', 'close']);
     expect(donor.map.get(donor.snapshot.id).walRemovalOnHold).toBe(false);
   });
 

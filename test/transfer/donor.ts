@@ -43,7 +43,7 @@ export async function openDonor(name: string, change: Partial<ControlFile> = {})
     directory: map.directoryOf(snapshot.id),
     transfers,
     open: (options, signal = never) =>
-      donate(map.get(snapshot.id), { ...parties, files: map.files, meter, ...options }, signal),
+      donate(map.get(snapshot.id), { ...parties, files: map.files, memory: map.memory, meter, ...options }, signal),
     [Symbol.asyncDispose]: () => data[Symbol.asyncDispose](),
   };
 }

@@ -34,6 +34,7 @@ function faultyFile(file: OpenFile, path: string, fault: Fault): OpenFile {
   };
   return {
     readAt: (buffer, position) => on('readAt', () => file.readAt(buffer, position)),
+    extentAt: (position) => on('extentAt', () => file.extentAt(position)),
     writev: (buffers, position) => on('writev', () => file.writev(buffers, position)),
     datasync: () => on('datasync', () => file.datasync()),
     sync: () => on('sync', () => file.sync()),

@@ -12,7 +12,7 @@ import { parseSafekeeperId, parseTenantId, parseTimelineId, type TenantTimelineI
 import { generation, type Membership } from '../../src/domain/membership.ts';
 import { HttpClient } from '../../src/http/client.ts';
 import { stringifyLosslessJson } from '../../src/http/json.ts';
-import { SafekeeperClient } from '../../src/safekeeper/client.ts';
+import { PeerClient } from '../../src/safekeeper/peer-client.ts';
 import { donate, type DonateOptions } from '../../src/transfer/donate.ts';
 import { handlePullRequest, type PullOptions, type PullRequest } from '../../src/transfer/pull.ts';
 import { TimelineMap } from '../../src/transfer/timeline-map.ts';
@@ -173,7 +173,7 @@ export function startDonorOf(
       const parties = { source: map.safekeeperId, destination, remoteStorage: undefined };
       for await (const bytes of donate(
         map.get(snapshot.id),
-        { ...parties, files: map.files, meter, ...options },
+        { ...parties, files: map.files, memory: map.memory, meter, ...options },
         never,
       )) {
         await new Promise((resolve) => response.write(bytes, resolve));
@@ -215,7 +215,7 @@ export async function openRecipient(
         map,
         { ...id, httpHosts: hosts, membership: undefined, ignoreTombstone: false, ...request },
         {
-          connect: (url) => new SafekeeperClient({ http, url }),
+          connect: (url) => new PeerClient({ http, url }),
           transfers,
           remoteStorage: undefined,
           stallTimeoutMs: 5_000,

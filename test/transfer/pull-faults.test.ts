@@ -155,9 +155,9 @@ describe('a disk that fails', () => {
     ['creating a segment', 'open', /0048\.partial$/],
     ['writing a segment', 'writev', /0047$/],
     ['syncing a segment', 'datasync', /0046$/],
+    ['writing the control file', 'writev', /safekeeper\.control$/],
+    ['syncing the control file', 'datasync', /safekeeper\.control$/],
     ['syncing the temp directory', 'syncDirectory', /_temptli$/],
-    ['writing the control file', 'writev', /safekeeper\.control\.partial$/],
-    ['syncing the control file', 'sync', /safekeeper\.control\.partial$/],
     ['creating the tenant directory', 'makeDirectory', /1{32}$/],
     ['the rename', 'rename', /1{32}\/a0{30}1$/],
   ];

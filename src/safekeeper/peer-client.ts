@@ -1,0 +1,35 @@
+import { Failure } from '../base/failure.ts';
+import type { SafekeeperId, TenantTimelineId } from '../domain/ids.ts';
+import type { HttpClient } from '../http/client.ts';
+import type { Download } from '../http/download.ts';
+import { SafekeeperClient, timelinePath } from './client.ts';
+import { readErrorBody } from './error-body.ts';
+
+/** A safekeeper as other safekeepers ask it: it also sends them its timelines. */
+export class PeerClient extends SafekeeperClient {
+  private readonly peer: HttpClient;
+
+  constructor(options: { readonly http: HttpClient; readonly url: string }) {
+    super(options);
+    this.peer = options.http;
+  }
+
+  /**
+   * The timeline as a tar archive for safekeeper `destination`. The iteration throws when the body is cut; whether it
+   * is complete the content must tell. A chunk is only good until the next one is asked for. The caller reads or destroys
+   * the body.
+   */
+  async snapshot(timeline: TenantTimelineId, destination: SafekeeperId, signal: AbortSignal): Promise<Download> {
+    const path = `${timelinePath(timeline)}/snapshot/${destination}`;
+    const stream = await this.peer.download(this.toRequest({ method: 'GET', path }), signal);
+    if (stream.status !== 200) {
+      const text = await readErrorBody(stream, signal);
+      throw this.refusal({ status: stream.status, headers: stream.headers, text });
+    }
+    if (stream.headers['transfer-encoding'] === undefined && stream.headers['content-length'] === undefined) {
+      stream.body.destroy();
+      throw new Failure('UnexpectedAnswer', `${this.url}: the snapshot is not framed, a cut could not be seen`);
+    }
+    return stream;
+  }
+}
