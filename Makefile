@@ -18,6 +18,10 @@ demo: build
 test: build
 	@npx vitest run $(VITEST_ARGS)
 
+## model: explore the recovery rules' state space in depth (minutes, gigabytes; ARGS="by terms" chooses rows by name)
+model: node_modules/.installed
+	@npx tsx test/model/deep.ts $(if $(ARGS),"$(ARGS)")
+
 ## check: formatting, lint, types and generated manifests
 check: node_modules/.installed
 	@npx biome format .
@@ -36,4 +40,4 @@ bench-transfer: build
 crds: build
 	@node dist/safekeeper-operator.js crds --output-dir crds
 
-.PHONY: help demo test check build bench-transfer crds
+.PHONY: help demo test model check build bench-transfer crds

@@ -7,6 +7,7 @@ import type { IndexFunction, Store } from '../kube/store.ts';
 export type TimelineIndex = 'identity' | 'cluster';
 
 type Listed = Pick<Store<SafekeeperTimeline, TimelineIndex>, 'get' | 'byIndex'>;
+type Reader = (timeline: SafekeeperTimeline, signal: AbortSignal) => Promise<SafekeeperTimeline>;
 type Writer = Pick<StatusWriter<SafekeeperTimelineStatus, SafekeeperTimeline>, 'write'>;
 
 /** Of all clusters together; a status is some 3 KiB. */
@@ -45,6 +46,12 @@ export class TimelineObjects {
     return [...(this.keptBy.get(indexKey(name, value)) ?? [])].flatMap((key) => this.kept.get(key) ?? []);
   }
 
+  /** Those listed, and those in memory that none of them stands for. */
+  *values(listed: Iterable<SafekeeperTimeline>): Generator<SafekeeperTimeline> {
+    yield* listed;
+    for (const kept of this.kept.values()) if (!this.isReplaced(kept)) yield kept;
+  }
+
   /** False when there are too many already. */
   keep(timeline: SafekeeperTimeline): boolean {
     const key = keyOf(timeline);
@@ -80,6 +87,15 @@ export class TimelineObjects {
         this.kept.set(key, object);
         return { kind: 'Written', object };
       },
+    };
+  }
+
+  /** Reads objects from where they are. One that was dropped meanwhile has no status any more. */
+  reader(fromApiServer: Reader): Reader {
+    return async (timeline, signal) => {
+      if (!isKept(timeline)) return await fromApiServer(timeline, signal);
+      const { status: _status, ...dropped } = timeline;
+      return this.get(keyOf(timeline)) ?? dropped;
     };
   }
 

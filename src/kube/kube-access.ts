@@ -90,7 +90,7 @@ class CachedAccess implements AccessSource {
 }
 
 async function loadKubeConfig(location: KubeConfigLocation): Promise<KubeConfig> {
-  const { KubeConfig } = await import('@kubernetes/client-node');
+  const { KubeConfig } = await import('./kube-config.ts');
   const config = new KubeConfig();
   try {
     if (location.kubeconfigPath === undefined) config.loadFromDefault();

@@ -20,6 +20,7 @@ import { createRegistry, createRuntimeMetrics } from '../../src/observability/me
 import { agentOptions, placeTimeline, safekeeperId, TENANT } from '../agent/test-agent.ts';
 import { fastClock } from '../support/fast-clock.ts';
 import { type Proxy, startProxy } from './proxy.ts';
+import { TimelineHistory } from './timeline-history.ts';
 
 export const NAMESPACE = 'default';
 /** Time runs so many times as fast for the operator: a grace period of 15 s takes 0.6 s. */
@@ -64,7 +65,11 @@ export class TestWorld implements AsyncDisposable {
   readonly http = new HttpClient();
   readonly clock: Clock = fastClock(SPEED);
   readonly safekeepers: TestSafekeeper[] = [];
+  /** The metrics of the operator that was started last. */
+  registry = createRegistry();
   private readonly never = new AbortController().signal;
+  private readonly watching = new AbortController();
+  private readonly history: TimelineHistory;
   private readonly disposals: Array<() => Promise<void> | void> = [];
 
   static async start(
@@ -97,6 +102,7 @@ export class TestWorld implements AsyncDisposable {
     const runtime = this.runtime('silent');
     const access = { server: api.url, headers: {}, tls: { verify: true }, namespace: undefined };
     this.client = new KubeClient(fixedAccess(access), runtime);
+    this.history = new TimelineHistory(this.client, NAMESPACE, this.watching.signal);
   }
 
   private runtime(level: LogLevel, logTo: OperatorOptions['logTo'] = pino.destination(2)) {
@@ -108,6 +114,7 @@ export class TestWorld implements AsyncDisposable {
   startOperator(operator: OperatorOptions = {}): { stop(): Promise<void> } {
     const { level = 'silent', logTo, slowClusterListMs = 0 } = operator;
     const openHttp = operator.openHttp ?? ((http: HttpClientOptions) => new HttpClient(http));
+    this.registry = createRegistry();
     const runtime = this.runtime(logTo === undefined ? level : 'trace', logTo);
     const client = withSlowClusterList(this.client, slowClusterListMs);
     const drain = new AbortController();
@@ -118,7 +125,7 @@ export class TestWorld implements AsyncDisposable {
       instance: 'test',
     });
     const sending = events.run(drain.signal);
-    const options = { client, events, runtime, openHttp, namespace: NAMESPACE };
+    const options = { client, events, runtime, openHttp, registry: this.registry, namespace: NAMESPACE };
     const running = runControllers(options, drain.signal, this.never);
     const stop = async () => {
       drain.abort();
@@ -161,6 +168,12 @@ export class TestWorld implements AsyncDisposable {
     }
     const { name } = (await this.timeline(what)).metadata;
     await this.client.mergePatch(TIMELINE_RESOURCE, { namespace: NAMESPACE, name }, patch, this.never);
+  }
+
+  /** Writes into a timeline's status, as another operator may. */
+  async writeStatus(digit: string, status: Record<string, unknown>): Promise<void> {
+    const { name } = (await this.timeline(digit)).metadata;
+    await this.client.patchStatus(TIMELINE_RESOURCE, { namespace: NAMESPACE, name }, { status }, this.never);
   }
 
   async annotate(what: string, annotations: Record<string, string | null>): Promise<void> {
@@ -252,29 +265,29 @@ export class TestWorld implements AsyncDisposable {
     countMin: number,
     fits: (timeline: SafekeeperTimeline) => boolean,
   ): Promise<readonly SafekeeperTimeline[]> {
-    return await poll(
+    const found = await poll(
       what,
       () => this.timelines(),
       (all) => all.length >= countMin && all.every(fits),
     );
+    for (const timeline of found) this.history.forgetUntil(timeline);
+    return found;
   }
 
-  /** Waits until the timeline `digit` fits. */
+  /** Waits until the timeline `digit` fits, or finds that it did so since it was last waited for. */
   async untilTimeline(
     digit: string,
     what: string,
     fits: (timeline: SafekeeperTimeline) => boolean,
   ): Promise<SafekeeperTimeline> {
-    const fitting = (all: readonly SafekeeperTimeline[]) =>
-      all.filter((timeline) => timeline.spec.timelineId === timelineId(digit) && fits(timeline));
-    const [found] = fitting(
-      await poll(
-        what,
-        () => this.timelines(),
-        (all) => fitting(all).length > 0,
-      ),
-    );
-    if (found === undefined) throw new Error('a timeline that fitted is gone');
+    const isIt = (timeline: SafekeeperTimeline) => timeline.spec.timelineId === timelineId(digit) && fits(timeline);
+    const read = async () => {
+      const timelines = await this.timelines();
+      return { timelines, found: timelines.find(isIt) ?? this.history.find(isIt) };
+    };
+    const { found } = await poll(what, read, (seen) => seen.found !== undefined);
+    if (found === undefined) throw new Error('poll returns what fits');
+    this.history.forgetUntil(found);
     return found;
   }
 
@@ -283,6 +296,7 @@ export class TestWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.watching.abort();
     for (const dispose of this.disposals) await dispose();
     await this.client[Symbol.asyncDispose]();
     await this.http[Symbol.asyncDispose]();

@@ -45,8 +45,6 @@ export interface ScanContext {
 export interface InventoryChange {
   /** Replicas that a safekeeper had and has no more, by safekeeper. */
   readonly lost: ReadonlyMap<SafekeeperId, readonly TenantTimelineId[]>;
-  /** Replicas that came (back). */
-  readonly gained: ReadonlyMap<SafekeeperId, readonly TenantTimelineId[]>;
   /** Safekeepers that began or ceased to answer: all their replicas deserve a look. */
   readonly flipped: readonly SafekeeperId[];
 }
@@ -118,10 +116,9 @@ async function scanSafekeeper(
   }
 }
 
-/** A safekeeper seen for the first time has lost and gained nothing: its timelines get their first look anyway. */
+/** A safekeeper seen for the first time has lost nothing: its timelines get their first look anyway. */
 export function compareInventories(before: Inventory, now: Inventory): InventoryChange {
   const lost = new Map<SafekeeperId, TenantTimelineId[]>();
-  const gained = new Map<SafekeeperId, TenantTimelineId[]>();
   const flipped: SafekeeperId[] = [];
   for (const [id, view] of now.views) {
     const earlier = before.views.get(id);
@@ -130,9 +127,8 @@ export function compareInventories(before: Inventory, now: Inventory): Inventory
     if (earlier.timelines === undefined || view.timelines === undefined || view.timelines === earlier.timelines)
       continue;
     lost.set(id, missingFrom(earlier.timelines, view.timelines));
-    gained.set(id, missingFrom(view.timelines, earlier.timelines));
   }
-  return { lost, gained, flipped };
+  return { lost, flipped };
 }
 
 function countReplicas(views: readonly SafekeeperView[]): Map<string, KnownTimeline> {

@@ -3,7 +3,7 @@ import type { SafekeeperClusterStatus } from '../../api/cluster-status.ts';
 import { parseClusterSpec } from '../../api/parse.ts';
 import { describePause, readPause } from '../../api/pause.ts';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../../api/resources.ts';
-import { formatTenantTimelineId, type SafekeeperId } from '../../domain/ids.ts';
+import type { SafekeeperId } from '../../domain/ids.ts';
 import type { ResourceProblem } from '../../domain/conditions.ts';
 import { stormBrake } from '../../domain/storm-brake.ts';
 import type { OpenHttp } from '../../http/renewable-client.ts';
@@ -18,6 +18,7 @@ import type { Store } from '../../kube/store.ts';
 import { ClusterConnection } from './cluster-connection.ts';
 import { type ClusterRegistry, ClusterRuntime } from './cluster-runtime.ts';
 import { createTimelines, type CreateTimelinesOptions, dropKept } from './create-timelines.ts';
+import { disagrees } from './disagreement.ts';
 import { foundBefore, PodSearch } from './discover.ts';
 import { compareInventories, type Inventory, scanCluster, stillLost } from './inventory.ts';
 import { buildClusterStatus, buildProblemStatus, clusterEvents, isClusterNews } from './status.ts';
@@ -58,8 +59,9 @@ export class ClusterReconciler {
       return { kind: 'Done' };
     }
     const parsed = parseClusterSpec(object);
-    if (!parsed.ok) {
-      await this.refuse(object, 'InvalidSpec', parsed.error.message, signal);
+    const problem = parsed.ok ? contradiction(parsed.value) : parsed.error.message;
+    if (!parsed.ok || problem !== undefined) {
+      await this.refuse(object, 'InvalidSpec', problem ?? '', signal);
       return { kind: 'Done' };
     }
     const spec = parsed.value;
@@ -197,8 +199,7 @@ export class ClusterReconciler {
         log.warn({ cluster: cluster.key, safekeeper, count: timelines.length }, 'Safekeeper lost timelines');
     }
     // A list that lost anything may hide more: every timeline of that safekeeper is looked at, the known losses first.
-    const affected = new Set([...change.lost.values(), ...change.gained.values()].flat().map(formatTenantTimelineId));
-    if (affected.size > 0) this.wake(cluster.key, (identity) => affected.has(identity), 'user');
+    this.wake(cluster.key, (timeline) => disagrees(timeline, now), 'user');
     for (const [id, timelines] of change.lost) {
       if (timelines.length > 0) cluster.sweep.hurry(before.views.get(id)?.timelines?.keys() ?? []);
     }
@@ -207,11 +208,10 @@ export class ClusterReconciler {
     if (lostAnything || change.flipped.length > 0 || brakeChanged) this.wake(cluster.key, () => true, 'routine');
   }
 
-  /** Asks for a visit of the cluster's timelines that fit; `fits` is given `tenant/timeline`. */
-  private wake(key: ObjectKey, fits: (timeline: string) => boolean, priority: Priority): void {
+  /** Asks for a visit of the cluster's timelines that fit. */
+  private wake(key: ObjectKey, fits: (timeline: SafekeeperTimeline) => boolean, priority: Priority): void {
     for (const timeline of this.options.timelines.byIndex('cluster', key)) {
-      const { tenantId, timelineId } = timeline.spec;
-      if (fits(`${tenantId}/${timelineId}`)) this.options.enqueueTimeline(keyOf(timeline), priority);
+      if (fits(timeline)) this.options.enqueueTimeline(keyOf(timeline), priority);
     }
   }
 
@@ -238,4 +238,11 @@ function brakeOf({ spec, lost }: ClusterRuntime, inventory: Inventory): string |
     maxUnavailable: spec.recovery.maxUnavailablePercent / 100,
     maxLost: spec.recovery.maxLostPercent / 100,
   });
+}
+
+/** Where fences are announced, timelines need objects. */
+function contradiction({ inventory, recovery }: ClusterSpec): string | undefined {
+  return inventory.timelines === 'None' && recovery.fencing === 'Always'
+    ? "spec.recovery.fencing must not be Always with spec.inventory.timelines None: a fence is announced in the status of the timeline's object."
+    : undefined;
 }

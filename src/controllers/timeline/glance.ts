@@ -5,6 +5,7 @@ import { resolveMembers } from '../../domain/recovery-members.ts';
 import { EMPTY_MEMORY } from '../../domain/recovery-memory.ts';
 import { planRecovery } from '../../domain/recovery-plan.ts';
 import type { ReplicaStateKind } from '../../domain/replica-state.ts';
+import { INITIAL_TERM } from '../../domain/term.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 import { type Observer, readReplicas } from './observe.ts';
 
@@ -40,6 +41,7 @@ export async function isTroubled(
     policy: cluster.spec.recovery,
     decisions: { approved: undefined, forced: undefined },
     failed: undefined,
+    fencedTerm: INITIAL_TERM,
     brake: undefined,
     nowMs: clock.monotonicMs(),
   });
