@@ -69,7 +69,8 @@ export async function runControllers(
   const objects = new TimelineObjects(timelines.store, indexes);
   await using registry = new ClusterRegistry();
   const metrics = createOperatorMetrics(options.registry, {
-    timelines: () => map(objects.values(), (object) => observed(object, object.spec.clusterRef.name)),
+    timelines: () =>
+      map(objects.values(timelines.store.values()), (object) => observed(object, object.spec.clusterRef.name)),
     clusters: () => map(clusters.store.values(), (object) => observed(object, object.metadata.name)),
     runningRecoveries: () => timelineReconciler.runningCount,
   });

@@ -6,7 +6,7 @@ import type { IndexFunction, Store } from '../kube/store.ts';
 
 export type TimelineIndex = 'identity' | 'cluster';
 
-type Listed = Pick<Store<SafekeeperTimeline, TimelineIndex>, 'get' | 'values' | 'byIndex'>;
+type Listed = Pick<Store<SafekeeperTimeline, TimelineIndex>, 'get' | 'byIndex'>;
 type Reader = (timeline: SafekeeperTimeline, signal: AbortSignal) => Promise<SafekeeperTimeline>;
 type Writer = Pick<StatusWriter<SafekeeperTimelineStatus, SafekeeperTimeline>, 'write'>;
 
@@ -36,12 +36,6 @@ export class TimelineObjects {
   }
 
   /** In no particular order. */
-  *values(): Generator<SafekeeperTimeline> {
-    yield* this.listed.values();
-    for (const kept of this.kept.values()) if (!this.isReplaced(kept)) yield kept;
-  }
-
-  /** In no particular order. */
   byIndex(name: TimelineIndex, value: string): readonly SafekeeperTimeline[] {
     const kept = this.keptUnder(name, value).filter((timeline) => !this.isReplaced(timeline));
     return kept.length === 0 ? this.listed.byIndex(name, value) : [...this.listed.byIndex(name, value), ...kept];
@@ -50,6 +44,12 @@ export class TimelineObjects {
   /** Those in memory alone, also when an object has taken their place. */
   keptUnder(name: TimelineIndex, value: string): readonly SafekeeperTimeline[] {
     return [...(this.keptBy.get(indexKey(name, value)) ?? [])].flatMap((key) => this.kept.get(key) ?? []);
+  }
+
+  /** Those listed, and those in memory that none of them stands for. */
+  *values(listed: Iterable<SafekeeperTimeline>): Generator<SafekeeperTimeline> {
+    yield* listed;
+    for (const kept of this.kept.values()) if (!this.isReplaced(kept)) yield kept;
   }
 
   /** False when there are too many already. */
@@ -90,10 +90,13 @@ export class TimelineObjects {
     };
   }
 
-  /** Reads an object anew from where it is. */
+  /** Reads objects from where they are. One that was dropped meanwhile has no status any more. */
   reader(fromApiServer: Reader): Reader {
-    return async (timeline, signal) =>
-      isKept(timeline) ? (this.kept.get(keyOf(timeline)) ?? timeline) : await fromApiServer(timeline, signal);
+    return async (timeline, signal) => {
+      if (!isKept(timeline)) return await fromApiServer(timeline, signal);
+      const { status: _status, ...dropped } = timeline;
+      return this.get(keyOf(timeline)) ?? dropped;
+    };
   }
 
   private isReplaced(kept: SafekeeperTimeline): boolean {

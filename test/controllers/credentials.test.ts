@@ -146,7 +146,8 @@ test('authorities, a client certificate and a server name; the certificates are 
       serverName: 'localhost',
     },
   });
-  world.startOperator();
+  const lines: string[] = [];
+  world.startOperator({ logTo: { write: (line) => void lines.push(line) } });
   const message = async (part: string) =>
     await world.untilCluster(part, (skc) => reasonsOf(skc) === INVALID && skc.status?.message?.includes(part) === true);
   await message('spec.tls.caConfigMapRef: key ca.crt of ConfigMap authorities holds no certificate authorities in PEM');
@@ -165,4 +166,10 @@ test('authorities, a client certificate and a server name; the certificates are 
   await world.untilCluster('the certificates are renewed, too', isReady);
   await world.patch('cluster', { spec: { tls: { serverName: 'kubernetes.test' } } });
   await world.untilCluster('the name is another', nobody);
+  const told = JSON.stringify([lines, await world.events(), await world.timelines(), await world.cluster()]);
+  for (const file of ['safekeeper.key', 'safekeeper-renewed.key']) {
+    const [, firstLine = ''] = pem(file).split('\n');
+    expect(firstLine.length).toBeGreaterThan(40);
+    expect(told).not.toContain(firstLine);
+  }
 });

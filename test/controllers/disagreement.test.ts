@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { SafekeeperTimeline } from '../../src/api/resources.ts';
 import { disagrees } from '../../src/controllers/cluster/disagreement.ts';
-import type { SafekeeperView } from '../../src/controllers/cluster/inventory.ts';
+import { EMPTY_INVENTORY, type SafekeeperView } from '../../src/controllers/cluster/inventory.ts';
 import { parseTenantId, parseTimelineId } from '../../src/domain/ids.ts';
 import { safekeeperId, TENANT } from '../agent/test-agent.ts';
 import { timelineId } from './test-operator.ts';
@@ -29,11 +29,13 @@ test.each([
   ['a list from before it fell silent', 'Present', view({ kind: 'Unreachable', problem: 'gone' }, false), false],
   ['no list yet', 'Present', view(reachable, undefined), false],
 ])('%s', (_what, state, safekeeper, expected) => {
-  expect(disagrees(timeline(state), { views: new Map([[safekeeper.id, safekeeper]]) })).toBe(expected);
+  expect(disagrees(timeline(state), { ...EMPTY_INVENTORY, views: new Map([[safekeeper.id, safekeeper]]) })).toBe(
+    expected,
+  );
 });
 
 test('a safekeeper that left the cluster, and a timeline without a status, say nothing', () => {
   const views = new Map([[safekeeperId(2), view(reachable, false)]]);
-  expect(disagrees(timeline('Present', 3), { views })).toBe(false);
-  expect(disagrees({ spec: ID } as unknown as SafekeeperTimeline, { views })).toBe(false);
+  expect(disagrees(timeline('Present', 3), { ...EMPTY_INVENTORY, views })).toBe(false);
+  expect(disagrees({ spec: ID } as unknown as SafekeeperTimeline, { ...EMPTY_INVENTORY, views })).toBe(false);
 });

@@ -3,7 +3,13 @@ import { EMPTY_INVENTORY, type Inventory, scanCluster } from '../../src/controll
 import type { SafekeeperHandle } from '../../src/controllers/cluster/safekeeper-handle.ts';
 import { TimelineNames } from '../../src/controllers/cluster/timeline-names.ts';
 import { timelinesToCreate, trackUnlisted } from '../../src/controllers/cluster/timelines.ts';
-import { formatTenantTimelineId, parseTenantId, parseTimelineId, type TenantTimelineId } from '../../src/domain/ids.ts';
+import {
+  formatTenantTimelineId,
+  parseTenantId,
+  parseTimelineId,
+  type SafekeeperId,
+  type TenantTimelineId,
+} from '../../src/domain/ids.ts';
 import { safekeeperId, TENANT } from '../agent/test-agent.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 import { timelineId } from './test-operator.ts';
@@ -19,7 +25,11 @@ const key = (digit: string) => formatTenantTimelineId(id(digit));
 function scanner() {
   const names = new TimelineNames();
   const clock = new FakeClock();
-  return async (before: Inventory, lists: Readonly<Record<number, string | undefined>>): Promise<Inventory> => {
+  return async (
+    before: Inventory,
+    lists: Readonly<Record<number, string | undefined>>,
+    disputed: ReadonlyMap<SafekeeperId, string> = new Map(),
+  ): Promise<Inventory> => {
     const handles = Object.entries(lists).map(([number, digits]) => {
       const client = {
         nodeStatus: () => Promise.resolve({ id: safekeeperId(Number(number)) }),
@@ -30,7 +40,7 @@ function scanner() {
       };
       return { id: safekeeperId(Number(number)), url: `http://${number}`, client } as unknown as SafekeeperHandle;
     });
-    return await scanCluster(handles, new Map(), before, { names, clock }, never);
+    return await scanCluster(handles, disputed, before, { names, clock }, never);
   };
 }
 const listed = (inventory: Inventory, number: number) => [
@@ -62,6 +72,15 @@ test('a list that breaks off leaves the one before', async () => {
   const broken = await scan(first, { 1: undefined });
   expect(broken.views.get(safekeeperId(1))?.state.kind).toBe('Unreachable');
   expect(listed(broken, 1)).toEqual([key('1'), key('2')]);
+});
+
+test('what is listed under an id that others claim, too, does not count', async () => {
+  const scan = scanner();
+  const first = await scan(EMPTY_INVENTORY, { 1: '12', 2: '12' });
+  const now = await scan(first, { 1: '12', 2: '9' }, new Map([[safekeeperId(2), 'two of them']]));
+  expect(now.views.get(safekeeperId(2))?.state).toEqual({ kind: 'IdConflict', problem: 'two of them' });
+  expect(listed(now, 2)).toEqual([key('1'), key('2')]);
+  expect(now.known).toBe(first.known);
 });
 
 test('a safekeeper that joins or leaves changes what is known', async () => {

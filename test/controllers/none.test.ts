@@ -30,6 +30,8 @@ test('a wiped safekeeper gets everything back without any object; its cluster te
   expect(conditionOf(degraded, 'Ready')?.reason).toBe('ReplicaLost');
   await world.untilCluster('healed', isReady);
   expect(world.pulls()).toHaveLength(4);
+  // A fence could be announced nowhere.
+  for (const { id } of world.safekeepers) expect(world.askedFor(id, /term_bump/)).toBe(0);
   expect(await world.timelines()).toEqual([]);
   await world.untilEvents('RecoveryStarted', 'Recovered');
   for (const digit of ['1', '2', '3', '4']) {

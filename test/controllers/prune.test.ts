@@ -238,6 +238,14 @@ describe('UnderReplicated', () => {
     expect(world.deletions[0]).toEqual({ preconditions: { uid: 'uid', resourceVersion: '5' } });
   });
 
+  const fencedAt = (...terms: number[]) =>
+    terms.map((term, at) => ({ safekeeperId: at + 1, state: 'Present', term: String(term) }));
+
+  test('a fence that every member knows need not be remembered', async () => {
+    healed(world, 2 * DAY_MS, { fencedTerm: '1024', replicas: fencedAt(1024, 1024, 2000) });
+    expect(await world.scan()).toBe(1);
+  });
+
   test.each<[string, Change]>([
     ['prune: false', (w) => (w.inventory.prune = false)],
     ['another mode', (w) => (w.inventory.timelines = 'All')],
@@ -246,6 +254,11 @@ describe('UnderReplicated', () => {
     ['a member that never answered', (w) => (w.lists[2] = undefined)],
     ['a member outside of the cluster', (w) => healed(w, 2 * DAY_MS, { members: [1, 2, 7] })],
     ['members that are not known', (w) => healed(w, 2 * DAY_MS, { members: undefined })],
+    [
+      'a fence that one member does not know',
+      (w) => healed(w, 2 * DAY_MS, { fencedTerm: '1024', replicas: fencedAt(1024, 1023, 2000) }),
+    ],
+    ['a fence, and a member that was not seen since', (w) => healed(w, 2 * DAY_MS, { fencedTerm: '1024' })],
     ['no condition yet', (w) => healed(w, 2 * DAY_MS, { conditions: undefined })],
     ["a person's object", withMetadata({ labels: undefined })],
     [

@@ -58,3 +58,12 @@ test('a selector of too many pods is refused, and looked at again', async () => 
   expect(written[0]?.message).toContain('selects more than 128 pods');
   expect(result).toEqual({ kind: 'RequeueAfter', delayMs: 10_000 });
 });
+
+test('fences that could be announced nowhere are refused', async () => {
+  const object = clusterObject({
+    recovery: { fencing: 'Always' },
+    inventory: { timelines: 'None' },
+  }) as SafekeeperCluster;
+  const { written } = await visit(object);
+  expect(written[0]?.message).toContain('spec.recovery.fencing must not be Always with spec.inventory.timelines None');
+});

@@ -67,13 +67,17 @@ export async function scanCluster(
   const views = await Promise.all([...safekeepers].map(scan));
   signal.throwIfAborted();
   const distinct = views.map((view): SafekeeperView => {
+    // Whoever answered there may be somebody else: what was known before is all that is known.
+    const conflict = (problem: string): SafekeeperView => ({
+      ...view,
+      timelines: before.views.get(view.id)?.timelines,
+      state: { kind: 'IdConflict', problem },
+    });
     const dispute = disputed.get(view.id);
-    if (dispute !== undefined) return { ...view, state: { kind: 'IdConflict', problem: dispute } };
+    if (dispute !== undefined) return conflict(dispute);
     const elsewhere = strays.get(view.id);
     if (elsewhere === undefined || view.state.kind !== 'Reachable') return view;
-    const problem = `${elsewhere} answers with id ${view.id} too, besides ${view.url}`;
-    const timelines = before.views.get(view.id)?.timelines;
-    return { ...view, timelines, state: { kind: 'IdConflict', problem } };
+    return conflict(`${elsewhere} answers with id ${view.id} too, besides ${view.url}`);
   });
   const isSame =
     distinct.length === before.views.size &&

@@ -97,7 +97,8 @@ export class Pruner {
     const seen = timeline.status?.members ?? [];
     return (
       seen.length > 0 &&
-      seen.every((id) => inventory.views.get(parseSafekeeperId(id) ?? NOBODY)?.timelines?.has(key) === true)
+      seen.every((id) => inventory.views.get(parseSafekeeperId(id) ?? NOBODY)?.timelines?.has(key) === true) &&
+      seen.every((id) => knowsFence(timeline, id))
     );
   }
 
@@ -172,6 +173,12 @@ export class Pruner {
 }
 
 const NOBODY = -1n as SafekeeperId;
+
+/** The status is the memory of fences (rule R4): it may go once no survivor of a loss could be without the last of them. */
+function knowsFence({ status }: SafekeeperTimeline, safekeeperId: number): boolean {
+  const replica = status?.replicas?.find((entry) => entry.safekeeperId === safekeeperId);
+  return BigInt(replica?.term ?? 0) >= BigInt(status?.fencedTerm ?? 0);
+}
 
 /** Label and owner both: a label alone anybody can copy. */
 function isOurs({ metadata }: SafekeeperTimeline, cluster: SafekeeperCluster): boolean {

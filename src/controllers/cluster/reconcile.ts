@@ -59,8 +59,9 @@ export class ClusterReconciler {
       return { kind: 'Done' };
     }
     const parsed = parseClusterSpec(object);
-    if (!parsed.ok) {
-      await this.refuse(object, 'InvalidSpec', parsed.error.message, signal);
+    const problem = parsed.ok ? contradiction(parsed.value) : parsed.error.message;
+    if (!parsed.ok || problem !== undefined) {
+      await this.refuse(object, 'InvalidSpec', problem ?? '', signal);
       return { kind: 'Done' };
     }
     const spec = parsed.value;
@@ -237,4 +238,11 @@ function brakeOf({ spec, lost }: ClusterRuntime, inventory: Inventory): string |
     maxUnavailable: spec.recovery.maxUnavailablePercent / 100,
     maxLost: spec.recovery.maxLostPercent / 100,
   });
+}
+
+/** Where fences are announced, timelines need objects. */
+function contradiction({ inventory, recovery }: ClusterSpec): string | undefined {
+  return inventory.timelines === 'None' && recovery.fencing === 'Always'
+    ? "spec.recovery.fencing must not be Always with spec.inventory.timelines None: a fence is announced in the status of the timeline's object."
+    : undefined;
 }

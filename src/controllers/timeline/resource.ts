@@ -7,6 +7,7 @@ import type { SafekeeperTimelineStatus } from '../../api/timeline-status.ts';
 import type { ResourceProblem } from '../../domain/conditions.ts';
 import { formatTenantTimelineId } from '../../domain/ids.ts';
 import { keyOf, type ObjectKey, objectKey } from '../../kube/object.ts';
+import { isKept } from '../timeline-objects.ts';
 import type { ClusterRegistry, ClusterRuntime } from '../cluster/cluster-runtime.ts';
 
 /** A SafekeeperTimeline object that can be looked after. */
@@ -60,7 +61,7 @@ export function resolveResource(
     };
   }
   const { cluster } = entry;
-  const settings = effectiveRecovery(cluster.spec.recovery, spec.recovery);
+  const settings = withoutFence(object, effectiveRecovery(cluster.spec.recovery, spec.recovery));
   // A status that does not parse was not written by this version; it is written anew.
   const status = parseTimelineStatus(object);
   const pause = readPause(spec.paused, object.metadata, wallTimeMs);
@@ -76,6 +77,14 @@ export function resolveResource(
       resumesAfterMs: pause.kind === 'paused-until' ? pause.untilMs - wallTimeMs : undefined,
     },
   };
+}
+
+/**
+ * A fence by terms has to be announced where every operator sees it, which is the status of an object; without one
+ * replicas are restored by grace.
+ */
+function withoutFence(object: SafekeeperTimeline, settings: RecoverySettings): RecoverySettings {
+  return isKept(object) ? { ...settings, fencing: 'Never' } : settings;
 }
 
 /** Which objects stand for the same timeline: the name of the store's index. */
