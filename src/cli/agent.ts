@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { startAgent } from '../agent/agent.ts';
 import { systemClock } from '../base/clock.ts';
@@ -18,6 +17,7 @@ import { addCredentialOptions, type CredentialFlags, openIncoming, openOutgoing 
 import { durationOption } from './duration-option.ts';
 import { type ListenAddress, parseListenAddress } from './listen-address.ts';
 import { remoteStorageOption } from './remote-storage.ts';
+import { keepHeapSmall } from './small-heap.ts';
 import { stopSignal } from './stop-signal.ts';
 
 interface AgentFlags extends CredentialFlags, LimitFlags {
@@ -27,12 +27,6 @@ interface AgentFlags extends CredentialFlags, LimitFlags {
   readonly remoteStorage?: RemoteStorageLocation;
   readonly logLevel: LogLevel;
 }
-
-/**
- * Transfers leave little behind in the heap, and much garbage: it is collected once the heap has grown by half, not fourfold,
- * and the part for new objects stays as small as it is after the start.
- */
-const SMALL_HEAP_FLAGS = ['--heap-growing-percent=50', '--semi-space-growth-factor=1'];
 
 const LISTEN_DEFAULT = '127.0.0.1:7676';
 const LOOPBACK = /^(127\.[0-9.]+|::1|localhost)$/;
@@ -117,7 +111,7 @@ async function serve(flags: AgentFlags): Promise<void> {
       },
       stop,
     );
-    for (const flag of SMALL_HEAP_FLAGS) setFlagsFromString(flag);
+    keepHeapSmall();
     log.info({ url: agent.url, safekeeper: agent.safekeeperId.toString() }, 'listening');
     if (tokens === undefined && !LOOPBACK.test(flags.listen.host))
       log.warn('everybody who can reach this agent may use it');

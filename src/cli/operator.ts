@@ -17,6 +17,7 @@ import { createHealthHandler } from '../observability/health-server.ts';
 import { createRegistry, createRuntimeMetrics, registerProcessMetrics } from '../observability/metrics.ts';
 import { durationOption } from './duration-option.ts';
 import { type ListenAddress, parseListenAddress } from './listen-address.ts';
+import { keepHeapSmall } from './small-heap.ts';
 import { stopSignal } from './stop-signal.ts';
 
 interface OperatorFlags {
@@ -107,6 +108,7 @@ async function operate(flags: OperatorFlags): Promise<number> {
     });
     await using server = await listen(health, flags.healthListen);
     log.info({ url: server.url }, 'Serving metrics and health');
+    keepHeapSmall();
     const leaseNamespace = flags.leaseNamespace ?? (await access.current()).namespace ?? 'default';
     await lead({ client, runtime, leaseNamespace, times, elect: flags.leaderElect }, stop, async (signal) => {
       state.phase = 'starting';

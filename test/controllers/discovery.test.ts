@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { type Pod, PODS } from '../../src/controllers/cluster/core-objects.ts';
-import { HttpClient, type HttpClientOptions, type HttpRequest } from '../../src/http/client.ts';
+import { type DownloadRequest, HttpClient, type HttpClientOptions, type HttpRequest } from '../../src/http/client.ts';
 import { onRequest } from './proxy.ts';
 import { isReady, place, reasonsOf, stateOf, TestWorld } from './test-operator.ts';
 
@@ -13,7 +13,7 @@ class PodNetwork {
   private readonly routes = new Map<string, string>();
 
   readonly openHttp = (options: HttpClientOptions): HttpClient => {
-    const route = (request: HttpRequest): HttpRequest => {
+    const route = <Request extends DownloadRequest>(request: Request): Request => {
       const { origin } = new URL(request.url);
       // Whatever is not there refuses the connection.
       return { ...request, url: request.url.replace(origin, this.routes.get(origin) ?? 'http://127.0.0.1:9') };
@@ -24,6 +24,9 @@ class PodNetwork {
       }
       override stream(request: HttpRequest, signal: AbortSignal) {
         return super.stream(route(request), signal);
+      }
+      override download(request: DownloadRequest, signal: AbortSignal) {
+        return super.download(route(request), signal);
       }
     })(options);
   };
