@@ -26,6 +26,10 @@ test-real: build envtest
 envtest: node_modules/.installed
 	@npx tsx test/envtest/build.ts
 
+## model: explore the recovery rules' state space in depth (minutes, gigabytes; ARGS="by terms" chooses rows by name)
+model: node_modules/.installed
+	@npx tsx test/model/deep.ts $(if $(ARGS),"$(ARGS)")
+
 ## check: formatting, lint, types and generated manifests
 check: node_modules/.installed
 	@npx biome format .
@@ -44,4 +48,4 @@ bench-transfer: build
 crds: build
 	@node dist/safekeeper-operator.js crds --output-dir crds
 
-.PHONY: help demo test test-real envtest check build bench-transfer crds
+.PHONY: help demo test test-real envtest model check build bench-transfer crds

@@ -128,6 +128,9 @@ export const timelineStatusSchema = z
     donor: safekeeperId().describe('The safekeeper that a lost replica is, or would be, restored from.').optional(),
     proposal: proposalSchema.describe('A recovery that waits for a person.').optional(),
     recovery: recoverySchema.describe('The recovery that is under way.').optional(),
+    fencedTerm: decimal()
+      .describe('The highest term that a recovery has fenced with, written before anybody is raised to it.')
+      .optional(),
     history: atomicList(historySchema, bounds.historyCountMax)
       .describe('The last recoveries, newest first.')
       .optional(),

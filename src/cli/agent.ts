@@ -3,9 +3,7 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { startAgent } from '../agent/agent.ts';
-import { systemClock, TIMER_MS_MAX } from '../base/clock.ts';
-import { parseDuration } from '../base/duration.ts';
-import { describeError } from '../base/failure.ts';
+import { systemClock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import { createLogger, type LogLevel } from '../base/log.ts';
 import { nodeDiskUsage } from '../disk/disk-usage.ts';
@@ -16,6 +14,7 @@ import { createRegistry, registerProcessMetrics } from '../observability/metrics
 import type { RemoteStorageLocation } from '../remote-storage/location.ts';
 import { openRemoteStorage } from '../remote-storage/open-remote-storage.ts';
 import { addCredentialOptions, type CredentialFlags, openIncoming, openOutgoing } from './agent-credentials.ts';
+import { durationOption } from './duration-option.ts';
 import { type ListenAddress, parseListenAddress } from './listen-address.ts';
 import { remoteStorageOption } from './remote-storage.ts';
 import { stopSignal } from './stop-signal.ts';
@@ -66,16 +65,14 @@ export function agentCommand(): Command {
 function addLimitOptions(command: Command): Command {
   const { connectionsMax, requestBodyBytesMax } = limits;
   const { requestHeadersTimeoutMs, requestTimeoutMs, connectionIdleTimeoutMs } = limits;
-  const duration = (flag: string, description: string, defaultMs: number) =>
-    new Option(`${flag} <duration>`, description).argParser(parseTimeout).default(defaultMs, `${defaultMs / 1000}s`);
   return command
     .option('--max-connections <number>', 'clients at once', parseCount, connectionsMax)
     .option('--max-body-bytes <number>', 'length of a request body', parseCount, requestBodyBytesMax)
     .addOption(
-      duration('--headers-timeout', 'for the headers of a request, or a TLS handshake', requestHeadersTimeoutMs),
+      durationOption('--headers-timeout', 'for the headers of a request, or a TLS handshake', requestHeadersTimeoutMs),
     )
-    .addOption(duration('--request-timeout', 'for a request with its body', requestTimeoutMs))
-    .addOption(duration('--idle-timeout', 'for the next request on a connection', connectionIdleTimeoutMs));
+    .addOption(durationOption('--request-timeout', 'for a request with its body', requestTimeoutMs))
+    .addOption(durationOption('--idle-timeout', 'for the next request on a connection', connectionIdleTimeoutMs));
 }
 
 async function serve(flags: AgentFlags): Promise<void> {
@@ -138,14 +135,4 @@ function parseCount(text: string): number {
   const count = Number(text);
   if (/^[1-9][0-9]*$/.test(text) && Number.isSafeInteger(count)) return count;
   throw new InvalidArgumentError('It must be a whole number above 0, for example 1000.');
-}
-
-function parseTimeout(text: string): number {
-  try {
-    const timeoutMs = parseDuration(text);
-    if (timeoutMs > 0 && timeoutMs <= TIMER_MS_MAX) return timeoutMs;
-  } catch (error) {
-    throw new InvalidArgumentError(describeError(error));
-  }
-  throw new InvalidArgumentError('It must be longer than 0 and at most 24 days.');
 }

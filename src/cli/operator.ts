@@ -11,10 +11,11 @@ import { listen } from '../http/server.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { kubeConfigAccess } from '../kube/kube-access.ts';
 import { KubeClient } from '../kube/kube-client.ts';
-import { LeaderElector } from '../kube/lease.ts';
+import { DEFAULT_LEASE_TIMES, LeaderElector, type LeaseTimes } from '../kube/lease.ts';
 import type { Runtime } from '../kube/runtime.ts';
 import { createHealthHandler } from '../observability/health-server.ts';
 import { createRegistry, createRuntimeMetrics, registerProcessMetrics } from '../observability/metrics.ts';
+import { durationOption } from './duration-option.ts';
 import { type ListenAddress, parseListenAddress } from './listen-address.ts';
 import { stopSignal } from './stop-signal.ts';
 
@@ -24,11 +25,16 @@ interface OperatorFlags {
   readonly namespace?: string;
   readonly leaseNamespace?: string;
   readonly leaderElect: boolean;
+  readonly leaseDuration: number;
+  readonly leaseRenewDeadline: number;
+  readonly leaseRetryPeriod: number;
   readonly healthListen: ListenAddress;
   readonly logLevel: LogLevel;
 }
 
 const LEASE_NAME = 'safekeeper-operator';
+/** Tries are spread by a fifth. */
+const LEASE_RETRY_JITTER_MAX = 1.2;
 
 /**
  * `safekeeper-operator operator`: runs the controllers until SIGTERM or SIGINT. Exit code 0 after an orderly end, 1
@@ -42,6 +48,27 @@ export function operatorCommand(): Command {
     .option('-n, --namespace <name>', 'look after one namespace; otherwise all')
     .option('--lease-namespace <name>', "namespace of the leader's lease; otherwise the pod's or context's")
     .option('--no-leader-elect', 'run without a lease; never with two replicas')
+    .addOption(
+      durationOption(
+        '--lease-duration',
+        'unrenewed for so long, a lease is taken over',
+        DEFAULT_LEASE_TIMES.durationMs,
+      ),
+    )
+    .addOption(
+      durationOption(
+        '--lease-renew-deadline',
+        'the leader gives up when it could not renew for so long; shorter than the duration',
+        DEFAULT_LEASE_TIMES.renewDeadlineMs,
+      ),
+    )
+    .addOption(
+      durationOption(
+        '--lease-retry-period',
+        'time between two tries; shorter than the renew deadline',
+        DEFAULT_LEASE_TIMES.retryPeriodMs,
+      ),
+    )
     .option('--health-listen <host:port>', 'where /metrics, /healthz and /readyz are served', parseListenAddress, {
       host: '127.0.0.1',
       port: 8080,
@@ -57,6 +84,7 @@ export function operatorCommand(): Command {
 }
 
 async function operate(flags: OperatorFlags): Promise<number> {
+  const times = leaseTimes(flags);
   const log = createLogger(flags.logLevel);
   const stop = stopSignal();
   const registry = createRegistry();
@@ -81,7 +109,7 @@ async function operate(flags: OperatorFlags): Promise<number> {
     await using server = await listen(health, flags.healthListen);
     log.info({ url: server.url }, 'Serving metrics and health');
     const leaseNamespace = flags.leaseNamespace ?? (await access.current()).namespace ?? 'default';
-    await lead({ client, runtime, leaseNamespace, elect: flags.leaderElect }, stop, async (signal) => {
+    await lead({ client, runtime, leaseNamespace, times, elect: flags.leaderElect }, stop, async (signal) => {
       state.phase = 'starting';
       const instance = process.env.HOSTNAME ?? hostname();
       const events = new EventRecorder({ client, runtime, component: 'safekeeper-operator', instance });
@@ -93,7 +121,11 @@ async function operate(flags: OperatorFlags): Promise<number> {
         process.send?.({ kind: 'running' });
       };
       try {
-        await runControllers({ client, events, runtime, http, namespace: flags.namespace, onSynced }, stop, signal);
+        await runControllers(
+          { client, events, runtime, http, registry, namespace: flags.namespace, onSynced },
+          stop,
+          signal,
+        );
         await events.flush(AbortSignal.timeout(2_000)).catch(() => undefined);
       } finally {
         ended.abort();
@@ -111,9 +143,22 @@ async function operate(flags: OperatorFlags): Promise<number> {
   }
 }
 
+/** Throws a Failure `BadUsage` for times that would let two lead, or nobody. */
+function leaseTimes(flags: OperatorFlags): LeaseTimes {
+  const { leaseDuration, leaseRenewDeadline, leaseRetryPeriod } = flags;
+  if (leaseDuration > leaseRenewDeadline && leaseRenewDeadline > leaseRetryPeriod * LEASE_RETRY_JITTER_MAX) {
+    return { durationMs: leaseDuration, renewDeadlineMs: leaseRenewDeadline, retryPeriodMs: leaseRetryPeriod };
+  }
+  throw new Failure(
+    'BadUsage',
+    `error: --lease-duration must be longer than --lease-renew-deadline, and that more than ${LEASE_RETRY_JITTER_MAX} times as long as --lease-retry-period`,
+    { retry: 'never' },
+  );
+}
+
 /** Runs `work` while this process holds the lease. A lost lease aborts it at once and is a failure: the process must go. */
 async function lead(
-  options: { client: KubeClient; runtime: Runtime; leaseNamespace: string; elect: boolean },
+  options: { client: KubeClient; runtime: Runtime; leaseNamespace: string; times: LeaseTimes; elect: boolean },
   stop: AbortSignal,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
@@ -122,8 +167,8 @@ async function lead(
     return;
   }
   const identity = `${process.env.HOSTNAME ?? hostname()}_${randomBytes(8).toString('hex')}`;
-  const { client, runtime, leaseNamespace: namespace } = options;
-  const elector = new LeaderElector({ client, runtime, namespace, name: LEASE_NAME, identity });
+  const { client, runtime, times, leaseNamespace: namespace } = options;
+  const elector = new LeaderElector({ client, runtime, namespace, name: LEASE_NAME, identity, times });
   await using leadership = await elector.acquire(stop);
   const lost = once(leadership.signal, 'abort').then(() => {
     if (!stop.aborted) throw leadership.signal.reason as Error;

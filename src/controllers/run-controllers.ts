@@ -3,6 +3,7 @@ import { CLUSTER_RESOURCE, TIMELINE_RESOURCE } from '../api/names.ts';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../api/resources.ts';
 import type { SafekeeperTimelineStatus } from '../api/timeline-status.ts';
 import type { HttpClient } from '../http/client.ts';
+import { findCondition } from '../kube/conditions.ts';
 import { Controller } from '../kube/controller.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import type { KubeClient } from '../kube/kube-client.ts';
@@ -11,6 +12,8 @@ import { Reflector } from '../kube/reflector.ts';
 import type { Runtime } from '../kube/runtime.ts';
 import { intentChanged, type Source, watches } from '../kube/source.ts';
 import { StatusWriter } from '../kube/status-writer.ts';
+import type { Registry } from '../observability/metrics.ts';
+import { createOperatorMetrics, type ObservedResource } from '../observability/operator-metrics.ts';
 import { ClusterRegistry } from './cluster/cluster-runtime.ts';
 import { ClusterReconciler } from './cluster/reconcile.ts';
 import { TimelineReconciler } from './timeline/reconcile.ts';
@@ -22,6 +25,8 @@ export interface RunControllersOptions {
   readonly runtime: Runtime;
   /** For all safekeepers. */
   readonly http: HttpClient;
+  /** Where the controllers' own metrics are registered; one of its own for each run. */
+  readonly registry: Registry;
   /** Undefined: all namespaces. */
   readonly namespace: string | undefined;
   /** Told once both caches are filled. */
@@ -55,6 +60,11 @@ export async function runControllers(
     indexes: { identity: timelineIdentity, cluster: (timeline) => [clusterKeyOf(timeline)] },
   });
   const registry = new ClusterRegistry();
+  const metrics = createOperatorMetrics(options.registry, {
+    timelines: () => map(timelines.store.values(), (object) => observed(object, object.spec.clusterRef.name)),
+    clusters: () => map(clusters.store.values(), (object) => observed(object, object.metadata.name)),
+    runningRecoveries: () => timelineReconciler.runningCount,
+  });
   const stop = AbortSignal.any([drain, signal]);
   const shared = { events, clock: runtime.clock, log: runtime.log };
 
@@ -63,8 +73,9 @@ export async function runControllers(
     const siblings = timelineIdentity(timeline).flatMap((identity) => timelines.store.byIndex('identity', identity));
     return [timeline, ...siblings].map(keyOf);
   };
-  const timelineReconciler = new TimelineReconciler({
+  const timelineReconciler: TimelineReconciler = new TimelineReconciler({
     ...shared,
+    metrics,
     timelines: timelines.store,
     clusterExists: (key) => clusters.store.get(key) !== undefined,
     clusters: registry,
@@ -75,6 +86,7 @@ export async function runControllers(
       fieldManager: 'safekeeper-operator-timeline',
     }),
     random: runtime.random,
+    read: ({ metadata }, signal) => client.get(TIMELINE_RESOURCE, metadata, signal),
     enqueue: (key) => timelineController.enqueue(key, 'user'),
     signal: stop,
   });
@@ -126,6 +138,20 @@ export async function runControllers(
 
 function clusterKeyOf({ metadata, spec }: SafekeeperTimeline): string {
   return objectKey({ namespace: metadata.namespace, name: spec.clusterRef.name });
+}
+
+function observed({ metadata, status }: SafekeeperTimeline | SafekeeperCluster, cluster: string): ObservedResource {
+  const stalled = findCondition(status?.conditions, 'Stalled');
+  return {
+    namespace: metadata.namespace,
+    cluster,
+    ready: findCondition(status?.conditions, 'Ready')?.reason ?? '',
+    stalled: stalled?.status === 'True' ? stalled.reason : undefined,
+  };
+}
+
+function* map<From, To>(items: Iterable<From>, to: (item: From) => To): Generator<To> {
+  for (const item of items) yield to(item);
 }
 
 /** Has a controller wait for a cache that it reads, without being told of its changes. */

@@ -5,6 +5,7 @@ import type { Proposal, RecoveryIntent } from './recovery-intent.ts';
 import type { MemberSources } from './recovery-members.ts';
 import type { RecoveryMemory } from './recovery-memory.ts';
 import type { RecoveryPolicy } from './recovery-policy.ts';
+import type { Term } from './term.ts';
 
 /** A person's word, as annotations carry it: the id of the proposal that is meant. */
 export interface Decisions {
@@ -29,6 +30,11 @@ export interface PlanInput {
   readonly policy: RecoveryPolicy;
   readonly decisions: Decisions;
   readonly failed: FailedAttempts | undefined;
+  /**
+   * The highest term that any operator has announced to fence with; 0 when none has. A fence that did not get round may
+   * have raised a member that is lost by now, and no survivor knows.
+   */
+  readonly fencedTerm: Term;
   /** Why the cluster starts no recoveries at all (rule R20), if so. */
   readonly brake: string | undefined;
   /** Monotonic milliseconds, of the same clock as `memory`. */

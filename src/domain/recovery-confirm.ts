@@ -70,19 +70,17 @@ function fencedDonor(intent: RecoveryIntent, witnesses: readonly Witness[]): Wit
 }
 
 /**
- * By grace: the planned donor still has the newest term in its log and at least the WAL it had, which was as much as
- * anybody's. A lawful truncation in between discards the plan too: the next one starts from it.
+ * By grace: somebody still has at least the WAL that was planned, in the same or a later term. The most advanced of now
+ * is copied, whoever it was when planned: a replica that came and went in between, unseen, may have changed who holds
+ * what is committed. A lawful truncation in between discards the plan: the next one starts from it.
  */
-function gracedDonor(intent: RecoveryIntent, witnesses: readonly Witness[]): Witness | string {
-  const donor = witnesses.find(({ id }) => id === intent.donor);
-  if (donor === undefined) return `donor ${intent.donor} is gone`;
+function gracedDonor({ planned }: RecoveryIntent, witnesses: readonly Witness[]): Witness | string {
+  const donor = chooseDonor(witnesses);
+  if (donor === undefined) return 'no witness is left';
   const { lastLogTerm, flushLsn } = donor.status;
-  if (witnesses.some(({ status }) => status.lastLogTerm > lastLogTerm))
-    return `donor ${intent.donor} no longer has the newest log`;
-  if (lastLogTerm < intent.planned.lastLogTerm || flushLsn < intent.planned.flushLsn) {
-    return `donor ${intent.donor} lost WAL`;
-  }
-  return donor;
+  return lastLogTerm < planned.lastLogTerm || flushLsn < planned.flushLsn
+    ? `the most advanced log, of safekeeper ${donor.id}, ends before ${formatLsn(planned.flushLsn)} in term ${planned.lastLogTerm}, where it stood when planned`
+    : donor;
 }
 
 /**

@@ -67,9 +67,9 @@ export function highestTerm(replicas: readonly Replica[]): Term {
 }
 
 /** The floor F of rules R3 and R4. */
-export function termFloor(replicas: readonly Replica[], fencing: Fencing): Term {
+export function termFloor(replicas: readonly Replica[], fencing: Fencing, fencedTerm: Term): Term {
   const highest = highestTerm(replicas);
-  return fencing === 'ByTerms' ? termAbove(highest, FENCE_TERM_DISTANCE) : highest;
+  return fencing === 'ByTerms' ? termAbove(maxTerm(highest, fencedTerm), FENCE_TERM_DISTANCE) : highest;
 }
 
 export function witnessesOf(replicas: readonly Replica[]): Witness[] {
@@ -100,7 +100,7 @@ export function chooseFencing(policy: RecoveryPolicy, witnesses: readonly Witnes
 
 /** Undefined when there is no witness to copy from. */
 export function makeIntent(
-  policy: RecoveryPolicy,
+  { policy, fencedTerm }: { readonly policy: RecoveryPolicy; readonly fencedTerm: Term },
   members: Members,
   replicas: readonly Replica[],
   recipient: SafekeeperId,
@@ -115,7 +115,7 @@ export function makeIntent(
     donor: donor.id,
     members,
     fencing,
-    floor: termFloor(replicas, fencing),
+    floor: termFloor(replicas, fencing, fencedTerm),
     witnesses: witnesses.map(({ id }) => id),
     planned: { lastLogTerm: donor.status.lastLogTerm, flushLsn: donor.status.flushLsn },
     snapshotSizeBytes: donor.status.snapshotSizeBytes,

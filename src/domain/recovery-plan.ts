@@ -67,7 +67,7 @@ function planFor(input: PlanInput, members: Members, replicas: readonly Replica[
 function planLost(input: PlanInput, members: Members, replicas: readonly Replica[], lost: Replica): Plan {
   const obstacle = waitForWitnesses(input, members, replicas, 'ReplicaLost') ?? obstacleTo(input, replicas, lost);
   if (obstacle !== undefined) return obstacle;
-  const intent = makeIntent(input.policy, members, replicas, lost.id, false);
+  const intent = makeIntent(input, members, replicas, lost.id, false);
   if (intent === undefined) return blocked('QuorumLost', 'No member is left to copy from.');
   const pull = (approvedBy: string | undefined): Plan =>
     unsettledGround(input, witnessesOf(replicas)) ?? { kind: 'Pull', intent, approvedBy };
@@ -102,7 +102,7 @@ function planQuorumLost(input: PlanInput, members: Members, replicas: readonly R
     );
   }
   const lost = replicas.find(({ state }) => state === 'Lost');
-  const intent = lost && makeIntent(input.policy, members, replicas, lost.id, true);
+  const intent = lost && makeIntent(input, members, replicas, lost.id, true);
   if (lost === undefined || intent === undefined) {
     return blocked(
       'QuorumLost',

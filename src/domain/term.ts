@@ -15,6 +15,12 @@ export function term(value: bigint): Term {
   return value as Term;
 }
 
+/** Takes decimal digits; undefined for anything else than an unsigned 64-bit number. */
+export function parseTerm(text: string): Term | undefined {
+  const value = /^[0-9]{1,20}$/.test(text) ? BigInt(text) : -1n;
+  return value >= 0n && value <= U64_MAX ? (value as Term) : undefined;
+}
+
 /** The WAL from `lsn` on (to the next entry's LSN) was written in `term`. */
 export interface TermLsn {
   readonly term: Term;

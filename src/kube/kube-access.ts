@@ -93,7 +93,7 @@ class CachedAccess implements AccessSource {
 }
 
 async function loadKubeConfig(location: KubeConfigLocation): Promise<KubeConfig> {
-  const { KubeConfig, loadYaml } = await import('@kubernetes/client-node');
+  const { KubeConfig, loadYaml } = await import('./kube-config.ts');
   const config = new KubeConfig();
   const loadFromFile = config.loadFromFile.bind(config);
   config.loadFromFile = (file, options) => {

@@ -23,6 +23,9 @@ test('a near miss is answered with what was probably meant, exit code 2', async 
 test('bad options of every command are bad usage', async () => {
   for (const argv of [
     ['operator', '--nope'],
+    ['operator', '--lease-duration', '0s'],
+    ['operator', '--lease-renew-deadline', '15s'],
+    ['operator', '--lease-retry-period', '9s'],
     ['agent'],
     ['agent', '--data-dir', '/tmp', '--listen', 'x'],
     ['demo', 'x'],

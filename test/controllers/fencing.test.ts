@@ -114,3 +114,34 @@ test('a fence that cannot be completed gives the plan up, and does not raise ter
   world.safekeeper(3).proxy.react = () => undefined;
   await world.untilTimeline('1', 'healed', isReady);
 });
+
+test('a fence is announced before anybody is raised, and only who announced last goes on', async () => {
+  await using world = await TestWorld.start(3, place(1));
+  await world.createCluster();
+  world.startOperator();
+  await world.untilTimelines('Ready', 1, isReady);
+  const before = await termOf(world, 1);
+  const announced: Promise<string | undefined>[] = [];
+  world.safekeeper(1).proxy.react = ({ path }) => {
+    if (!path.endsWith('/term_bump') || announced.length > 0) return undefined;
+    announced.push(
+      world.timeline('1').then(async ({ status }) => {
+        // Another operator, which believes to lead too.
+        await world.writeStatus('1', { fencedTerm: String(before + 100_000n) });
+        return status?.fencedTerm;
+      }),
+    );
+    return { kind: 'Delay', delayMs: 500 };
+  };
+  await world.wipe(2);
+  const overtaken = await world.untilTimeline('1', 'overtaken', ({ status }) => status?.history?.length === 1);
+  expect(await announced[0]).toBe(String(before + 1_024n));
+  expect(overtaken.status?.history?.[0]).toMatchObject({
+    outcome: 'Cancelled',
+    message: 'another operator has taken this recovery over, or finished one',
+  });
+  expect(world.pulls()).toEqual([]);
+  const healed = await world.untilTimeline('1', 'healed', isReady);
+  expect(healed.status?.fencedTerm).toBe(String(before + 101_024n));
+  for (const id of [1, 2, 3]) expect(await termOf(world, id)).toBe(before + 101_024n);
+});

@@ -49,7 +49,7 @@ test('a request to look now probes, and writes what it saw', async () => {
   await world.createCluster();
   world.startOperator();
   const [before] = await world.untilTimelines('Ready', 1, isReady);
-  // Times have whole seconds.
+  // Times are written to the second.
   await world.pass(2);
   await world.annotate('1', { 'safekeeper.dev/reconcile-at': 'now' });
   const after = await world.untilTimeline(

@@ -17,6 +17,7 @@ import { type ApiServer, openApi } from '../api-server/api-server.ts';
 import { agentOptions, placeTimeline, safekeeperId, TENANT } from '../agent/test-agent.ts';
 import { fastClock } from '../support/fast-clock.ts';
 import { type Proxy, startProxy } from './proxy.ts';
+import { TimelineHistory } from './timeline-history.ts';
 
 /** Time runs so many times as fast for the operator: a grace period of 15 s takes 0.6 s. */
 const SPEED = 25;
@@ -46,8 +47,12 @@ export class TestWorld implements AsyncDisposable {
   readonly http = new HttpClient();
   readonly clock: Clock = fastClock(SPEED);
   readonly safekeepers: TestSafekeeper[] = [];
+  /** The metrics of the operator that was started last. */
+  registry = createRegistry();
   private readonly never = new AbortController().signal;
   private readonly logged: Array<{ readonly msg: string }> = [];
+  private readonly watching = new AbortController();
+  private readonly history: TimelineHistory;
   private readonly disposals: Array<() => Promise<void> | void> = [];
 
   static async start(
@@ -75,6 +80,7 @@ export class TestWorld implements AsyncDisposable {
     const runtime = this.runtime('silent');
     const access = { server: api.url, headers: {}, tls: { verify: true }, namespace: undefined };
     this.client = new KubeClient(fixedAccess(access), runtime);
+    this.history = new TimelineHistory(this.client, api.namespace, this.watching.signal);
   }
 
   private runtime(level: LogLevel) {
@@ -86,6 +92,7 @@ export class TestWorld implements AsyncDisposable {
 
   /** Starts the controllers in this process; disposing the world, or what is returned, stops them. */
   startOperator({ level = 'silent', slowClusterListMs = 0 }: OperatorOptions = {}): { stop(): Promise<void> } {
+    this.registry = createRegistry();
     const runtime = this.runtime(level);
     const client = withSlowClusterList(this.client, slowClusterListMs);
     const drain = new AbortController();
@@ -96,7 +103,14 @@ export class TestWorld implements AsyncDisposable {
       instance: 'test',
     });
     const sending = events.run(drain.signal);
-    const options = { client, events, runtime, http: this.http, namespace: this.api.namespace };
+    const options = {
+      client,
+      events,
+      runtime,
+      http: this.http,
+      registry: this.registry,
+      namespace: this.api.namespace,
+    };
     const running = runControllers(options, drain.signal, this.never);
     const stop = async () => {
       drain.abort();
@@ -146,6 +160,12 @@ export class TestWorld implements AsyncDisposable {
     await this.client.mergePatch(TIMELINE_RESOURCE, { namespace: this.api.namespace, name }, patch, this.never);
   }
 
+  /** Writes into a timeline's status, as another operator may. */
+  async writeStatus(digit: string, status: Record<string, unknown>): Promise<void> {
+    const { name } = (await this.timeline(digit)).metadata;
+    await this.client.patchStatus(TIMELINE_RESOURCE, { namespace: this.api.namespace, name }, { status }, this.never);
+  }
+
   async annotate(what: string, annotations: Record<string, string | null>): Promise<void> {
     await this.patch(what, { metadata: { annotations } });
   }
@@ -167,18 +187,6 @@ export class TestWorld implements AsyncDisposable {
     await safekeeper.stop();
     safekeeper.wipe();
     await safekeeper.start();
-  }
-
-  /** Waits until the operator has listed everybody's timelines anew. */
-  async scanned(): Promise<void> {
-    const lists = () => this.safekeepers.map(({ id }) => this.askedFor(id, /^GET \/v1\/tenant\/timeline$/));
-    const before = lists();
-    // The first list may have been under way.
-    await poll(
-      'a scan',
-      () => Promise.resolve(lists()),
-      (now) => now.every((count, index) => count > before[index]! + 1),
-    );
   }
 
   safekeeper(id: number): TestSafekeeper {
@@ -262,32 +270,31 @@ export class TestWorld implements AsyncDisposable {
     fits: (timeline: SafekeeperTimeline) => boolean,
     waitMs = WAIT_MS,
   ): Promise<readonly SafekeeperTimeline[]> {
-    return await poll(
+    const found = await poll(
       what,
       () => this.timelines(),
       (all) => all.length >= countMin && all.every(fits),
       waitMs,
     );
+    for (const timeline of found) this.history.forgetUntil(timeline);
+    return found;
   }
 
-  /** Waits until the timeline `digit` fits. */
+  /** Waits until the timeline `digit` fits, or finds that it did so since it was last waited for. */
   async untilTimeline(
     digit: string,
     what: string,
     fits: (timeline: SafekeeperTimeline) => boolean,
     waitMs = WAIT_MS,
   ): Promise<SafekeeperTimeline> {
-    const fitting = (all: readonly SafekeeperTimeline[]) =>
-      all.filter((timeline) => timeline.spec.timelineId === timelineId(digit) && fits(timeline));
-    const [found] = fitting(
-      await poll(
-        what,
-        () => this.timelines(),
-        (all) => fitting(all).length > 0,
-        waitMs,
-      ),
-    );
-    if (found === undefined) throw new Error('a timeline that fitted is gone');
+    const isIt = (timeline: SafekeeperTimeline) => timeline.spec.timelineId === timelineId(digit) && fits(timeline);
+    const read = async () => {
+      const timelines = await this.timelines();
+      return { timelines, found: timelines.find(isIt) ?? this.history.find(isIt) };
+    };
+    const { found } = await poll(what, read, (seen) => seen.found !== undefined, waitMs);
+    if (found === undefined) throw new Error('poll returns what fits');
+    this.history.forgetUntil(found);
     return found;
   }
 
@@ -300,6 +307,7 @@ export class TestWorld implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.watching.abort();
     for (const dispose of this.disposals) await dispose();
     await this.client[Symbol.asyncDispose]();
     await this.http[Symbol.asyncDispose]();

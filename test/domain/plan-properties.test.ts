@@ -28,7 +28,8 @@ function everyPull(
     }),
     { numRuns: RUNS },
   );
-  expect(pulls).toBeGreaterThan(50);
+  // About 70 in all.
+  expect(pulls).toBeGreaterThan(20);
 }
 
 /** What the tests believe a witness to be, said again in their own words. */
@@ -84,14 +85,15 @@ describe('whatever was observed, a pull implies', () => {
     });
   });
 
-  test('R3, R4: the floor reaches every reported term, by terms 1024 above the highest', () => {
-    everyPull(({ intent }, { observation, policy }) => {
+  test('R3, R4: the floor reaches every reported term, by terms 1024 above the highest and every earlier fence', () => {
+    everyPull(({ intent }, { observation, policy, fencedTerm }) => {
       const answered = [...observation.values()].flatMap(({ answer }) =>
         answer.kind === 'Status' ? [answer.status] : [],
       );
       const highest = answered.reduce((max, status) => (status.term > max ? status.term : max), 0n);
       const max = 2n ** 64n - 1n;
-      const raised = highest + 1024n > max ? max : highest + 1024n;
+      const known = highest > fencedTerm ? highest : fencedTerm;
+      const raised = known + 1024n > max ? max : known + 1024n;
       expect(intent.floor).toBe(intent.fencing === 'ByTerms' ? raised : highest);
       if (policy.fencing !== 'WhenIdle')
         expect(intent.fencing).toBe(policy.fencing === 'Always' ? 'ByTerms' : 'ByGrace');

@@ -52,13 +52,13 @@ describe('R11 by grace', () => {
     });
   });
 
-  test('stands when WAL moved on and a term rose, and takes the new floor', () => {
+  test('stands when WAL moved on and a term rose, and takes the new floor and the donor that is ahead now', () => {
     const moved = { 1: here({ flushLsn: 2_500, term: 7 }), 2: here({ flushLsn: 2_600 }), 3: LOST };
     expect(confirm(intent, readAgain(moved))).toMatchObject({
       kind: 'Confirmed',
-      donor: { id: id(1) },
+      donor: { id: id(2) },
       floor: 7n,
-      expected: { flushLsn: 2_500n },
+      expected: { flushLsn: 2_600n },
     });
   });
 
@@ -73,14 +73,14 @@ describe('R11 by grace', () => {
     ['a witness is not understood', { 2: UNCLEAR }, /safekeeper 2 is no witness/],
     ['a witness is deleted (R6)', { 2: DELETED }, /deleted/],
     ['a witness is hollow (R8)', { 2: here({ flushLsn: 0 }) }, /safekeeper 2 is no witness/],
-    ['the donor lost WAL', { 1: here({ flushLsn: 1_999 }) }, /donor 1 lost WAL/],
+    ['the donor lost WAL', { 1: here({ flushLsn: 1_999 }) }, /ends before 0\/7D0 in term 3/],
     [
       'the donor lost its last term',
       { 1: here({ flushLsn: 2_000, lastLogTerm: 2 }), 2: here({ lastLogTerm: 1 }) },
-      /lost WAL/,
+      /ends before/,
     ],
-    ['the donor was truncated', { 1: here({ flushLsn: 1_500, lastLogTerm: 5 }) }, /lost WAL/],
-    ['another log is newer', { 2: here({ lastLogTerm: 4 }) }, /no longer has the newest log/],
+    ['the donor was truncated', { 1: here({ flushLsn: 1_500, lastLogTerm: 5 }) }, /ends before/],
+    ['another log is newer and shorter', { 2: here({ lastLogTerm: 4 }) }, /safekeeper 2, ends before/],
     ['the highest term went down', { 1: here({ flushLsn: 2_000, term: 2 }), 2: here({ term: 2 }) }, /term 3 any more/],
     [
       'the generation rose',

@@ -15,7 +15,7 @@ import {
 import type { FailedAttempts, PlanInput } from '../../src/domain/plan.ts';
 import { EMPTY_MEMORY, type RecoveryMemory, remember } from '../../src/domain/recovery-memory.ts';
 import type { RecoveryPolicy } from '../../src/domain/recovery-policy.ts';
-import { term } from '../../src/domain/term.ts';
+import { INITIAL_TERM, term } from '../../src/domain/term.ts';
 
 export const GRACE_MS = 30_000;
 /** Long after the start: everything that was seen since 0 has outlasted the grace period. */
@@ -128,6 +128,7 @@ export function planInput(
     sources: { declared: members, cluster: members },
     decisions: { approved: undefined, forced: undefined },
     failed: undefined,
+    fencedTerm: INITIAL_TERM,
     brake: undefined,
     nowMs,
     policy: { ...POLICY, ...policy },
@@ -250,6 +251,7 @@ export function planInputs(): fc.Arbitrary<PlanInput> {
           ),
           policy: policies(),
           failed: mostly<FailedAttempts | undefined>(fc.constant(undefined), failures(), 4),
+          fencedTerm: mostly(fc.constant(0n), fc.constantFrom(1_029n, 2n ** 64n - 1n), 4).map(term),
           brake: mostly<string | undefined>(fc.constant(undefined), fc.constant('storm')),
         })
         .map(({ now, before, sinceMs, recorded, ...rest }): PlanInput => {

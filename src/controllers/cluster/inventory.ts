@@ -30,8 +30,6 @@ export const EMPTY_INVENTORY: Inventory = { views: new Map() };
 export interface InventoryChange {
   /** Replicas that a safekeeper had and has no more, by safekeeper. */
   readonly lost: ReadonlyMap<SafekeeperId, readonly TenantTimelineId[]>;
-  /** Replicas that came (back). */
-  readonly gained: ReadonlyMap<SafekeeperId, readonly TenantTimelineId[]>;
   /** Safekeepers that began or ceased to answer: all their replicas deserve a look. */
   readonly flipped: readonly SafekeeperId[];
 }
@@ -84,10 +82,9 @@ async function scanSafekeeper(
   }
 }
 
-/** A safekeeper seen for the first time has lost and gained nothing: its timelines get their first look anyway. */
+/** A safekeeper seen for the first time has lost nothing: its timelines get their first look anyway. */
 export function compareInventories(before: Inventory, now: Inventory): InventoryChange {
   const lost = new Map<SafekeeperId, TenantTimelineId[]>();
-  const gained = new Map<SafekeeperId, TenantTimelineId[]>();
   const flipped: SafekeeperId[] = [];
   for (const [id, view] of now.views) {
     const earlier = before.views.get(id);
@@ -96,9 +93,8 @@ export function compareInventories(before: Inventory, now: Inventory): Inventory
     if (earlier.timelines === undefined || view.timelines === undefined || view.timelines === earlier.timelines)
       continue;
     lost.set(id, missingFrom(earlier.timelines, view.timelines));
-    gained.set(id, missingFrom(view.timelines, earlier.timelines));
   }
-  return { lost, gained, flipped };
+  return { lost, flipped };
 }
 
 /** Every timeline that any safekeeper listed, with the number of safekeepers that have it. */

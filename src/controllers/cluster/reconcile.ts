@@ -9,7 +9,7 @@ import type { Clock } from '../../base/clock.ts';
 import { mapBounded } from '../../base/concurrency.ts';
 import { describeError } from '../../base/failure.ts';
 import type { Logger } from '../../base/log.ts';
-import { formatTenantTimelineId, type TenantTimelineId } from '../../domain/ids.ts';
+import type { TenantTimelineId } from '../../domain/ids.ts';
 import { stormBrake } from '../../domain/storm-brake.ts';
 import type { HttpClient } from '../../http/client.ts';
 import { isApiError } from '../../kube/api-error.ts';
@@ -22,6 +22,7 @@ import type { Priority } from '../../kube/queue.ts';
 import type { StatusWriter } from '../../kube/status-writer.ts';
 import type { Store } from '../../kube/store.ts';
 import { type ClusterRegistry, ClusterRuntime } from './cluster-runtime.ts';
+import { disagrees } from './disagreement.ts';
 import { compareInventories, type Inventory, knownTimelines, scanCluster, stillLost } from './inventory.ts';
 import { buildClusterStatus, buildProblemStatus, clusterEvents, isClusterNews } from './status.ts';
 import { clusterTimelineIdentity, timelineObject, timelinesToCreate } from './timelines.ts';
@@ -126,8 +127,7 @@ export class ClusterReconciler {
         log.warn({ cluster: cluster.key, safekeeper, count: timelines.length }, 'Safekeeper lost timelines');
     }
     // A list that lost anything may hide more: every timeline of that safekeeper is looked at, the known losses first.
-    const affected = new Set([...change.lost.values(), ...change.gained.values()].flat().map(formatTenantTimelineId));
-    if (affected.size > 0) this.wake(cluster.key, (identity) => affected.has(identity), 'user');
+    this.wake(cluster.key, (timeline) => disagrees(timeline, now), 'user');
     const lostAnything = [...change.lost.values()].some((timelines) => timelines.length > 0);
     const brakeChanged = braked !== (cluster.brake !== undefined);
     if (lostAnything || change.flipped.length > 0 || brakeChanged) this.wake(cluster.key, () => true, 'routine');
@@ -155,11 +155,10 @@ export class ClusterReconciler {
     });
   }
 
-  /** Asks for a visit of the cluster's timelines that fit; `fits` is given `tenant/timeline`. */
-  private wake(key: ObjectKey, fits: (timeline: string) => boolean, priority: Priority): void {
+  /** Asks for a visit of the cluster's timelines that fit. */
+  private wake(key: ObjectKey, fits: (timeline: SafekeeperTimeline) => boolean, priority: Priority): void {
     for (const timeline of this.options.timelines.byIndex('cluster', key)) {
-      const { tenantId, timelineId } = timeline.spec;
-      if (fits(`${tenantId}/${timelineId}`)) this.options.enqueueTimeline(keyOf(timeline), priority);
+      if (fits(timeline)) this.options.enqueueTimeline(keyOf(timeline), priority);
     }
   }
 

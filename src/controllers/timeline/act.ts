@@ -24,6 +24,8 @@ export interface RecoveryOrder extends Observer {
   readonly sources: MemberSources;
   readonly pullTimeoutMs: number;
   readonly stallTimeoutMs: number;
+  /** Whether the object, as the API server has it now, shows this recovery and no later one (rules R12, R18). */
+  readonly isCurrent: (signal: AbortSignal) => Promise<boolean>;
 }
 
 export type RecoveryPhase = 'Pulling' | 'Verifying';
@@ -31,6 +33,8 @@ export type RecoveryPhase = 'Pulling' | 'Verifying';
 /** Told while a recovery goes on. */
 export interface RecoveryProgress {
   onPhase(phase: RecoveryPhase): void;
+  /** Whom the last look chose; until then it is the planned one. */
+  onDonor(donor: SafekeeperId): void;
   /** Bytes that have arrived at the recipient, where it tells. */
   onBytes(bytes: number): void;
 }
@@ -63,7 +67,11 @@ export async function recover(
     if (recipient === undefined) return discarded(`safekeeper ${intent.recipient} left the cluster`);
     await prepareWitnesses(order, signal);
     const others = intent.members.all.filter((id) => id !== intent.recipient);
-    const reads = await readInOrder(order, intent.recipient, others, signal);
+    const [reads, isCurrent] = await Promise.all([
+      readInOrder(order, intent.recipient, others, signal),
+      order.isCurrent(signal),
+    ]);
+    if (!isCurrent) return discarded('another operator has taken this recovery over, or finished one');
     if (tracking.memory.since.get(intent.recipient)?.sinceMs !== lostSinceMs) {
       return discarded(`safekeeper ${intent.recipient} has answered otherwise in between`);
     }
@@ -71,6 +79,7 @@ export async function recover(
     if (confirmation.kind === 'Discarded') return discarded(confirmation.message);
     const donor = cluster.safekeepers.get(confirmation.donor.id);
     if (donor === undefined) return discarded(`safekeeper ${confirmation.donor.id} left the cluster`);
+    progress.onDonor(donor.id);
     if (confirmation.donor.status.term < confirmation.floor) {
       await donor.client.termBump(order.timeline, confirmation.floor, signal);
     }

@@ -2,12 +2,11 @@ import { annotations } from '../../api/names.ts';
 import { assertNever } from '../../base/assert.ts';
 import type { Outcome } from '../../domain/conditions.ts';
 import type { Plan } from '../../domain/plan.ts';
-import type { RecoveryIntent } from '../../domain/recovery-intent.ts';
 import type { Replica } from '../../domain/replica-state.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
-import type { RecoveryPhase } from './act.ts';
 import { explainRefusal } from './decisions.ts';
 import type { Decision, Sight } from './plan.ts';
+import type { RecoveryTask } from './recovery-task.ts';
 
 const INSPECT_AGAIN_MS = 5_000;
 
@@ -34,7 +33,8 @@ export function outcomeOf(sight: Sight, decision: Exclude<Decision, { kind: 'Pul
 }
 
 /** What people are told while a recovery runs. */
-export function underWay(phase: RecoveryPhase, { recipient, donor, forced }: RecoveryIntent): Outcome {
+export function underWay({ phase, donor, intent }: Pick<RecoveryTask, 'phase' | 'donor' | 'intent'>): Outcome {
+  const { recipient, forced } = intent;
   const doing = phase === 'Pulling' ? 'Restoring' : 'Verifying';
   const why = forced ? `, as forced by the annotation ${annotations.forceDonor}` : '';
   return { kind: phase, message: `${doing} safekeeper ${recipient} from safekeeper ${donor}${why}.` };

@@ -10,7 +10,7 @@ import { pendingDecisions } from './decisions.ts';
 import { gatherEvidence, knownEvidence, revisitDamage } from './evidence.ts';
 import type { Observer } from './observe.ts';
 import type { TimelineResource } from './resource.ts';
-import { recordedReplicas } from './status.ts';
+import { fencedTerm, recordedReplicas } from './status.ts';
 import type { Tracking } from './tracking.ts';
 
 /** One visit's view of a timeline. */
@@ -44,6 +44,7 @@ export function planWith({ tracking, resource, observation, clock }: Sight, evid
     policy: settings,
     decisions: pendingDecisions(object, status),
     failed: tracking.failed,
+    fencedTerm: fencedTerm(status),
     brake: cluster.brake,
     nowMs: clock.monotonicMs(),
   });

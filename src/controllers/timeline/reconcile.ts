@@ -1,27 +1,26 @@
 import { annotations } from '../../api/names.ts';
 import type { SafekeeperTimeline } from '../../api/resources.ts';
 import { assertNever } from '../../base/assert.ts';
-import { formatTimestamp } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
 import type { Outcome } from '../../domain/conditions.ts';
 import { formatTenantTimelineId, parseSafekeeperId, type SafekeeperId } from '../../domain/ids.ts';
 import { NO_EVIDENCE } from '../../domain/observation.ts';
 import type { RecoveryIntent } from '../../domain/recovery-intent.ts';
 import { remember } from '../../domain/recovery-memory.ts';
-import { retryDelayMs } from '../../domain/recovery-policy.ts';
 import type { ReconcileResult } from '../../kube/controller.ts';
 import type { ObjectKey } from '../../kube/object.ts';
 import type { Store } from '../../kube/store.ts';
 import type { Slot } from '../cluster/admission.ts';
 import type { ClusterRegistry } from '../cluster/cluster-runtime.ts';
+import { takeEnded } from './ended.ts';
 import { type Observer, readReplicas } from './observe.ts';
 import { outcomeOf, underWay } from './outcome.ts';
 import { type Decision, decide, memberSources, planWith, type Sight } from './plan.ts';
-import { type RecoveryTask, startRecovery } from './recovery-task.ts';
+import { prepareRecovery, type RecoveryTask } from './recovery-task.ts';
 import { correlation, Reporter, type ReporterOptions, type VisitReport } from './report.ts';
 import { resolveResource, type TimelineResource, timelineIdentity } from './resource.ts';
-import { recordedReplicas, recoveryEntry, recoveryRecord } from './status.ts';
-import { isAbout, lookAgain, newTracking, NOT_LOADED_RETRY_MS, type Tracking } from './tracking.ts';
+import { recordedReplicas } from './status.ts';
+import { isAbout, lookAgain, newTracking, type Tracking } from './tracking.ts';
 
 export interface TimelineReconcilerOptions extends ReporterOptions {
   readonly timelines: Pick<Store<SafekeeperTimeline, 'identity'>, 'get' | 'byIndex'>;
@@ -29,6 +28,8 @@ export interface TimelineReconcilerOptions extends ReporterOptions {
   readonly clusters: ClusterRegistry;
   /** Uniform in [0, 1): spreads the periodic probes. */
   readonly random: () => number;
+  /** The object as the API server has it now, not as the cache does. */
+  readonly read: (object: SafekeeperTimeline, signal: AbortSignal) => Promise<SafekeeperTimeline>;
   /** Asks for a visit: a recovery moved on. */
   readonly enqueue: (key: ObjectKey) => void;
   /** Ends every recovery: the operator stops or no longer leads. */
@@ -38,6 +39,8 @@ export interface TimelineReconcilerOptions extends ReporterOptions {
 /** Where a visit ended, and when to come again. */
 interface Visit extends VisitReport {
   readonly againAfterMs: number;
+  /** A recovery that begins with this visit. */
+  readonly decided?: RecoveryTask;
 }
 
 const PROGRESS_INTERVAL_MS = 5_000;
@@ -49,7 +52,7 @@ export class TimelineReconciler {
   private readonly options: TimelineReconcilerOptions;
   private readonly reporter: Reporter;
   private readonly tracked = new Map<ObjectKey, Tracking>();
-  private readonly running = new Set<RecoveryTask>();
+  private readonly running = new Set<Promise<void>>();
 
   constructor(options: TimelineReconcilerOptions) {
     this.options = options;
@@ -84,7 +87,7 @@ export class TimelineReconciler {
         const { resource } = resolved;
         const tracking = this.track(key, resource);
         const visit = await this.visit(key, resource, tracking, signal);
-        await this.reporter.report(resource, tracking, visit, signal);
+        await this.tell(resource, tracking, visit, signal);
         const delayMs = Math.min(visit.againAfterMs, resource.resumesAfterMs ?? Number.POSITIVE_INFINITY);
         return { kind: 'RequeueAfter', delayMs };
       }
@@ -93,9 +96,14 @@ export class TimelineReconciler {
     }
   };
 
+  /** Recoveries under way. */
+  get runningCount(): number {
+    return this.running.size;
+  }
+
   /** Resolves when no recovery runs any more; for the end, after `signal` was aborted. */
   async settled(): Promise<void> {
-    await Promise.all([...this.running].map((task) => task.ended));
+    await Promise.all(this.running);
   }
 
   private async visit(
@@ -111,7 +119,8 @@ export class TimelineReconciler {
       tracking.disks = lookAgain(tracking.disks);
     }
     this.cancelUnwanted(resource, tracking);
-    this.takeResult(object, tracking);
+    const ended = takeEnded(tracking, clock);
+    if (ended !== undefined) this.reporter.tellEnd(object, ended);
     const observer: Observer = { cluster, timeline: spec.id, tracking, clock };
     const observation = await readReplicas(observer, whomToAsk(resource), signal);
     tracking.memory = remember(tracking.memory, observation, clock.monotonicMs());
@@ -126,8 +135,26 @@ export class TimelineReconciler {
     const decision = await decide(sight, signal);
     if (decision.kind !== 'Queued') cluster.admission.withdraw(key);
     if (decision.kind !== 'Pull') return this.say(sight, decision);
-    const task = this.start(sight, decision.intent, decision.slot);
-    return { ...runningVisit(task), planned: decision.planned };
+    tracking.task = this.prepare(sight, decision.intent, decision.slot);
+    return { ...runningVisit(tracking.task), planned: decision.planned, decided: tracking.task };
+  }
+
+  /**
+   * A recovery begins only once its status is written: the write is refused when the object has changed, by another
+   * operator perhaps, and the floor of a fence must be known to all before anybody is raised to it.
+   */
+  private async tell(resource: TimelineResource, tracking: Tracking, visit: Visit, signal: AbortSignal): Promise<void> {
+    const { decided } = visit;
+    try {
+      await this.reporter.report(resource, tracking, visit, signal);
+    } catch (error) {
+      if (decided !== undefined) {
+        decided.drop();
+        tracking.task = undefined;
+      }
+      throw error;
+    }
+    if (decided !== undefined) this.begin(resource.object, decided);
   }
 
   private say(sight: Sight, decision: Exclude<Decision, { kind: 'Pull' }>): Visit {
@@ -163,10 +190,10 @@ export class TimelineReconciler {
     }
   }
 
-  private start(sight: Sight, intent: RecoveryIntent, slot: Slot): RecoveryTask {
+  private prepare(sight: Sight, intent: RecoveryIntent, slot: Slot): RecoveryTask {
     const { key, tracking, resource } = sight;
-    const { random, enqueue, signal, log } = this.options;
-    const { settings, object } = resource;
+    const { random, enqueue, signal } = this.options;
+    const { settings } = resource;
     const id = Math.floor(random() * 2 ** 32)
       .toString(16)
       .padStart(8, '0');
@@ -178,18 +205,19 @@ export class TimelineReconciler {
       sources: memberSources(resource),
       pullTimeoutMs: settings.pullTimeoutMs,
       stallTimeoutMs: settings.stallTimeoutMs,
+      readStatus: async (signal: AbortSignal) => (await this.options.read(resource.object, signal)).status,
     };
     const attempt = (tracking.failed?.count ?? 0) + 1;
-    const task = startRecovery(order, { id, attempt }, slot, () => enqueue(key), signal);
-    tracking.task = task;
-    this.running.add(task);
-    void task.ended.then(() => this.running.delete(task));
-    const { recipient, donor, fencing, forced } = intent;
-    log.info(
-      { ...correlation(object), safekeeper: recipient, recovery: id, donor, fencing, forced },
-      'Recovery started',
-    );
-    return task;
+    return prepareRecovery(order, { id, attempt }, slot, () => enqueue(key), signal);
+  }
+
+  private begin(object: SafekeeperTimeline, task: RecoveryTask): void {
+    const running = task.run();
+    this.running.add(running);
+    void running.then(() => this.running.delete(running));
+    const { recipient, donor, fencing, forced } = task.intent;
+    const fields = { ...correlation(object), safekeeper: recipient, recovery: task.id, donor, fencing, forced };
+    this.options.log.info(fields, 'Recovery started');
   }
 
   /** What a running recovery must not go on under. */
@@ -197,47 +225,6 @@ export class TimelineReconciler {
     if (task === undefined || task.result !== undefined) return;
     if (paused !== undefined) task.cancel(new Failure('Paused', 'recovery was paused'));
     else if (settings.mode === 'Disabled') task.cancel(new Failure('RecoveryDisabled', 'recovery was disabled'));
-  }
-
-  /** Takes over how a recovery ended: what it means for the next attempt, and its line in the history. */
-  private takeResult(object: SafekeeperTimeline, tracking: Tracking): void {
-    const { task } = tracking;
-    if (task?.result === undefined) return;
-    const { clock, log } = this.options;
-    const { result, intent, attempt, id } = task;
-    tracking.task = undefined;
-    const record = recoveryRecord(task, clock.wallTimeMs());
-    if (record !== undefined) tracking.ended = [record, ...tracking.ended];
-    const detail = result.kind === 'Recovered' ? undefined : result.message;
-    const fields = { ...correlation(object), safekeeper: intent.recipient, recovery: id, result: result.kind, detail };
-    log.info(fields, 'Recovery ended');
-    switch (result.kind) {
-      case 'Recovered':
-        tracking.failed = undefined;
-        return;
-      case 'NotLoaded':
-        tracking.notLoadedUntilMs.set(intent.recipient, clock.monotonicMs() + NOT_LOADED_RETRY_MS);
-        return;
-      case 'Discarded':
-      case 'Failed': {
-        // What was seen of the donor's disk may be why.
-        tracking.disks = lookAgain(tracking.disks);
-        // A discarded plan waits too: whatever voids it may do so every time, and each fence raises terms.
-        const delayMs = retryDelayMs(attempt);
-        tracking.failed = {
-          count: attempt,
-          nextAttemptAtMs: clock.monotonicMs() + delayMs,
-          reason: result.kind === 'Failed' ? result.reason : 'RecoveryFailed',
-          message: result.message,
-          entry: { ...recoveryEntry(task), nextAttemptAt: formatTimestamp(clock.wallTimeMs() + delayMs) },
-        };
-        return;
-      }
-      case 'Cancelled':
-        return;
-      default:
-        assertNever(result);
-    }
   }
 
   private evidence(tracking: Tracking) {
@@ -270,8 +257,8 @@ export class TimelineReconciler {
   }
 }
 
-function runningVisit({ phase, intent }: RecoveryTask): Omit<Visit, 'planned'> {
-  return { outcome: underWay(phase, intent), plan: undefined, againAfterMs: PROGRESS_INTERVAL_MS };
+function runningVisit(task: RecoveryTask): Omit<Visit, 'planned'> {
+  return { outcome: underWay(task), plan: undefined, againAfterMs: PROGRESS_INTERVAL_MS };
 }
 
 /** Whoever is known to be a member or shows the timeline in its list; everybody while nobody is known. */

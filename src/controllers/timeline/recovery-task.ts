@@ -1,13 +1,18 @@
 import { setMaxListeners } from 'node:events';
+import type { SafekeeperTimelineStatus } from '../../api/timeline-status.ts';
 import { describeError } from '../../base/failure.ts';
+import type { SafekeeperId } from '../../domain/ids.ts';
 import type { RecoveryIntent } from '../../domain/recovery-intent.ts';
 import { recover, type RecoveryOrder, type RecoveryPhase, type RecoveryResult } from './act.ts';
+import { showsRecovery } from './status.ts';
 
-/** One recovery under way. It runs beside the controller's workers, because a pull may take as long as a disk is large. */
+/** One recovery, decided or under way. It runs beside the controller's workers, because a pull may take as long as a disk is large. */
 export interface RecoveryTask {
   /** Ties log lines together. */
   readonly id: string;
   readonly intent: RecoveryIntent;
+  /** Who is copied: the planned one until the last look before the pull. */
+  readonly donor: SafekeeperId;
   /** Wall time. */
   readonly startedAtMs: number;
   /** Attempts of this loss, this one included. */
@@ -17,15 +22,23 @@ export interface RecoveryTask {
   readonly bytesDone: number | undefined;
   /** How it ended; undefined while it runs. */
   readonly result: RecoveryResult | { readonly kind: 'Cancelled'; readonly message: string } | undefined;
-  /** Resolves at the end, however it ends. */
-  readonly ended: Promise<void>;
+  /** Carries it out; resolves at the end, however it ends. Either this or `drop` is called, once. */
+  run(): Promise<void>;
+  /** Gives its slot back, unused. */
+  drop(): void;
   /** Stops the pull at the recipient too; the result follows. */
   cancel(reason: Error): void;
 }
 
-/** Starts a recovery and holds its slot until it ends. `onChange` is called after every change of phase and at the end. */
-export function startRecovery(
-  order: RecoveryOrder,
+/** What {@link recover} needs, but for what the task adds. */
+export interface TaskOrder extends Omit<RecoveryOrder, 'isCurrent'> {
+  /** The object's status as the API server has it now. */
+  readonly readStatus: (signal: AbortSignal) => Promise<SafekeeperTimelineStatus | undefined>;
+}
+
+/** A recovery that holds its slot until it ends. `onChange` is called after every change of phase and at the end. */
+export function prepareRecovery(
+  order: TaskOrder,
   { id, attempt }: Pick<RecoveryTask, 'id' | 'attempt'>,
   slot: Disposable,
   onChange: () => void,
@@ -33,12 +46,12 @@ export function startRecovery(
 ): RecoveryTask {
   const controller = new AbortController();
   const onAbort = () => controller.abort(signal.reason);
-  // All recoveries share it, and each takes its listener off again.
-  setMaxListeners(0, signal);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
-  const state: Pick<{ -readonly [Key in keyof RecoveryTask]: RecoveryTask[Key] }, 'phase' | 'bytesDone' | 'result'> = {
+  const state: Pick<
+    { -readonly [Key in keyof RecoveryTask]: RecoveryTask[Key] },
+    'phase' | 'donor' | 'bytesDone' | 'result'
+  > = {
     phase: 'Pulling',
+    donor: order.intent.donor,
     bytesDone: undefined,
     result: undefined,
   };
@@ -46,6 +59,11 @@ export function startRecovery(
     onPhase: (phase: RecoveryPhase) => {
       if (phase === state.phase) return;
       state.phase = phase;
+      onChange();
+    },
+    onDonor: (donor: SafekeeperId) => {
+      if (donor === state.donor) return;
+      state.donor = donor;
       onChange();
     },
     onBytes: (bytesDone: number) => {
@@ -58,10 +76,19 @@ export function startRecovery(
     slot[Symbol.dispose]();
     onChange();
   };
-  const ended = recover(order, progress, controller.signal).then(finish, (error: unknown) =>
-    finish({ kind: 'Cancelled', message: describeError(error) }),
-  );
-  return {
+  const run = async () => {
+    // All recoveries share it, and each takes its listener off again.
+    setMaxListeners(0, signal);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    const isCurrent = async (signal: AbortSignal) => showsRecovery(await order.readStatus(signal), task);
+    const result = await recover({ ...order, isCurrent }, progress, controller.signal).catch((error: unknown) => ({
+      kind: 'Cancelled' as const,
+      message: describeError(error),
+    }));
+    finish(result);
+  };
+  const task: RecoveryTask = {
     id,
     intent: order.intent,
     startedAtMs: order.clock.wallTimeMs(),
@@ -69,13 +96,18 @@ export function startRecovery(
     get phase() {
       return state.phase;
     },
+    get donor() {
+      return state.donor;
+    },
     get bytesDone() {
       return state.bytesDone;
     },
     get result() {
       return state.result;
     },
-    ended,
+    run,
+    drop: () => slot[Symbol.dispose](),
     cancel: (reason) => controller.abort(reason),
   };
+  return task;
 }

@@ -9,6 +9,8 @@ import { findCondition } from '../../kube/conditions.ts';
 import type { EventRecorder } from '../../kube/events.ts';
 import type { StatusWriter } from '../../kube/status-writer.ts';
 import { objectKey } from '../../kube/object.ts';
+import type { OperatorMetrics } from '../../observability/operator-metrics.ts';
+import type { RecoveryTask } from './recovery-task.ts';
 import type { TimelineResource } from './resource.ts';
 import { buildStatus, isNews, type StatusInput } from './status.ts';
 import type { Tracking } from './tracking.ts';
@@ -16,6 +18,7 @@ import type { Tracking } from './tracking.ts';
 export interface ReporterOptions {
   readonly statusWriter: Pick<StatusWriter<SafekeeperTimelineStatus, SafekeeperTimeline>, 'write'>;
   readonly events: Pick<EventRecorder, 'record'>;
+  readonly metrics: OperatorMetrics;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -66,14 +69,27 @@ export class Reporter {
     );
   }
 
+  /** A recovery has ended; the next status will say so. */
+  tellEnd(object: SafekeeperTimeline, { id, result, intent, startedAtMs }: RecoveryTask): void {
+    if (result === undefined) return;
+    const { metrics, clock, log } = this.options;
+    metrics.recoveries.inc({ result: result.kind, fencing: intent.fencing });
+    metrics.recoverySeconds.observe({ result: result.kind }, Math.max(0, clock.wallTimeMs() - startedAtMs) / 1_000);
+    if (result.kind === 'Recovered') metrics.restoredBytes.inc(intent.snapshotSizeBytes);
+    const detail = result.kind === 'Recovered' ? undefined : result.message;
+    const fields = { ...correlation(object), safekeeper: intent.recipient, recovery: id, result: result.kind, detail };
+    log.info(fields, 'Recovery ended');
+  }
+
   private async write(input: StatusInput, signal: AbortSignal): Promise<void> {
-    const { statusWriter, events, log } = this.options;
+    const { statusWriter, events, metrics, log } = this.options;
     const { object, before } = input;
     const status = buildStatus(input);
     if (!isNews(before, status)) return;
     await statusWriter.write(object, status, signal);
     for (const event of newEvents(input, status)) {
       events.record(object, event);
+      metrics.outcomes.inc({ reason: event.reason });
       log.info({ ...correlation(object), reason: event.reason, detail: event.message }, 'Timeline changed');
     }
   }

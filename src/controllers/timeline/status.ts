@@ -18,7 +18,7 @@ import type { Plan } from '../../domain/plan.ts';
 import { chooseDonor, type Proposal, witnessesOf } from '../../domain/recovery-intent.ts';
 import type { Planned } from '../../domain/recovery-plan.ts';
 import type { Replica } from '../../domain/replica-state.ts';
-import { term } from '../../domain/term.ts';
+import { INITIAL_TERM, maxTerm, parseTerm, type Term } from '../../domain/term.ts';
 import { claimConditions } from '../../kube/conditions.ts';
 import { cut } from '../text.ts';
 import { handledDecisions } from './decisions.ts';
@@ -48,7 +48,7 @@ export function buildStatus(input: StatusInput): SafekeeperTimelineStatus {
   const { members, replicas } = planned;
   const proposal = plan?.kind === 'Propose' || plan?.kind === 'Blocked' ? plan.proposal : undefined;
   const anyLost = replicas.some(({ state }) => state === 'Lost');
-  const donor = task?.intent.donor ?? proposal?.donor ?? (anyLost ? chooseDonor(witnessesOf(replicas))?.id : undefined);
+  const donor = task?.donor ?? proposal?.donor ?? (anyLost ? chooseDonor(witnessesOf(replicas))?.id : undefined);
   // What nobody looked at is as it was last seen.
   const seen =
     replicas.length === 0
@@ -67,6 +67,7 @@ export function buildStatus(input: StatusInput): SafekeeperTimelineStatus {
     donor: donor === undefined ? undefined : Number(donor),
     proposal: proposal === undefined ? undefined : proposalEntry(proposal),
     recovery: task === undefined ? failed?.entry : recoveryEntry(task),
+    fencedTerm: announcedTerm(before, task),
     history: [...input.ended, ...(before.history ?? [])].slice(0, bounds.historyCountMax),
     ...handledDecisions(object, before, plan),
     conditions: conditionEntries(input),
@@ -89,6 +90,7 @@ function essence(status: SafekeeperTimelineStatus): unknown {
     status.replicas?.map(({ safekeeperId, state, generation }) => [safekeeperId, state, generation]),
     status.proposal?.id,
     status.recovery,
+    status.fencedTerm,
     status.history?.map(({ startedAt, recipient, outcome }) => [startedAt, recipient, outcome]),
     [status.lastHandledApprove, status.lastHandledForceDonor, status.lastHandledReconcileAt],
     status.conditions?.map(({ type, status, reason, observedGeneration, message }) => [
@@ -111,16 +113,23 @@ export function recordedReplicas(status: SafekeeperTimelineStatus): Map<Safekeep
   for (const entry of status.replicas ?? []) {
     const id = parseSafekeeperId(entry.safekeeperId);
     const flushLsn = parseLsn(entry.flushLsn ?? '');
-    if (id === undefined || flushLsn === undefined || entry.term === undefined || entry.lastLogTerm === undefined)
-      continue;
-    recorded.set(id, {
-      generation: generation(Number(entry.generation ?? 0)),
-      term: term(BigInt(entry.term)),
-      lastLogTerm: term(BigInt(entry.lastLogTerm)),
-      flushLsn,
-    });
+    const term = parseTerm(entry.term ?? '');
+    const lastLogTerm = parseTerm(entry.lastLogTerm ?? '');
+    if (id === undefined || flushLsn === undefined || term === undefined || lastLogTerm === undefined) continue;
+    recorded.set(id, { generation: generation(Number(entry.generation ?? 0)), term, lastLogTerm, flushLsn });
   }
   return recorded;
+}
+
+/** The highest term that a fence by terms was announced with. */
+export function fencedTerm(status: SafekeeperTimelineStatus | undefined): Term {
+  return parseTerm(status?.fencedTerm ?? '') ?? INITIAL_TERM;
+}
+
+/** Kept for ever, and raised before anybody is fenced. */
+function announcedTerm(before: SafekeeperTimelineStatus, task: RecoveryTask | undefined): string | undefined {
+  if (task?.intent.fencing !== 'ByTerms') return before.fencedTerm;
+  return String(maxTerm(task.intent.floor, fencedTerm(before)));
 }
 
 const OUTCOMES = {
@@ -133,11 +142,11 @@ const OUTCOMES = {
 
 /** The record of a recovery that has ended, for the history. */
 export function recoveryRecord(task: RecoveryTask, wallTimeMs: number): HistoryEntry | undefined {
-  const { intent, result, startedAtMs } = task;
+  const { intent, donor, result, startedAtMs } = task;
   if (result === undefined) return undefined;
   return {
     recipient: Number(intent.recipient),
-    donor: Number(intent.donor),
+    donor: Number(donor),
     fromLsn: result.kind === 'Recovered' ? formatLsn(result.fromLsn) : undefined,
     toLsn: result.kind === 'Recovered' ? formatLsn(result.toLsn) : undefined,
     startedAt: formatTimestamp(startedAtMs),
@@ -205,10 +214,10 @@ function proposalEntry(proposal: Proposal): ProposalEntry {
 }
 
 /** What the status shows of a recovery that runs, and of its failed attempt until the next one. */
-export function recoveryEntry({ intent, startedAtMs, attempt, bytesDone }: RecoveryTask): RecoveryEntry {
+export function recoveryEntry({ intent, donor, startedAtMs, attempt, bytesDone }: RecoveryTask): RecoveryEntry {
   return {
     recipient: Number(intent.recipient),
-    donor: Number(intent.donor),
+    donor: Number(donor),
     fencing: intent.fencing,
     forced: intent.forced,
     startedAt: formatTimestamp(startedAtMs),
@@ -216,6 +225,19 @@ export function recoveryEntry({ intent, startedAtMs, attempt, bytesDone }: Recov
     bytesDone,
     attempt,
   };
+}
+
+/**
+ * Whether a status read anew is still of this recovery. Another operator that believes to lead leaves its own there, or
+ * none when it has finished one (docs/decisions/0004).
+ */
+export function showsRecovery(status: SafekeeperTimelineStatus | undefined, task: RecoveryTask): boolean {
+  const { recipient, startedAt } = recoveryEntry(task);
+  return (
+    status?.recovery?.recipient === recipient &&
+    status.recovery.startedAt === startedAt &&
+    (task.intent.fencing === 'ByGrace' || fencedTerm(status) === task.intent.floor)
+  );
 }
 
 /** A replica's configuration may name whatever it likes; the schema holds what the cluster's spec can. */

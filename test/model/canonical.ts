@@ -1,0 +1,137 @@
+import {
+  ACCEPTORS_AT,
+  type Bounds,
+  layoutOf,
+  MEMBER_COUNT,
+  PROPOSER_BYTES,
+  PROPOSERS_AT,
+  type State,
+  TASK_BYTES,
+} from './state.ts';
+
+/** Entry i is the new index of member i. */
+const RENAMINGS: readonly Uint8Array[] = [
+  [0, 1, 2],
+  [0, 2, 1],
+  [1, 0, 2],
+  [1, 2, 0],
+  [2, 0, 1],
+  [2, 1, 0],
+].map((renaming) => Uint8Array.from(renaming));
+
+/** Names do not matter: of all states that differ in the names of members, proposers and tasks only, one stands for all. */
+export class Canonical {
+  private best: Uint8Array;
+  private candidate: Uint8Array;
+  private readonly tasksAt: number;
+  private readonly masks = RENAMINGS.map(renamedMasks);
+  private readonly order = new Int32Array(MEMBER_COUNT);
+  private readonly bounds: Bounds;
+
+  constructor(bounds: Bounds) {
+    const { tasksAt, sizeBytes } = layoutOf(bounds);
+    this.bounds = bounds;
+    this.tasksAt = tasksAt;
+    this.best = new Uint8Array(sizeBytes);
+    this.candidate = new Uint8Array(sizeBytes);
+  }
+
+  /** The bytes that stand for this state, valid until the next call: the least of those whose members are in order. */
+  of({ bytes }: State): Uint8Array {
+    for (let member = 0; member < MEMBER_COUNT; member++) {
+      const at = ACCEPTORS_AT + 2 * member;
+      this.order[member] = byte(bytes, at) * 256 + byte(bytes, at + 1);
+    }
+    let found = false;
+    for (let at = 0; at < RENAMINGS.length; at++) {
+      const renaming = RENAMINGS[at] as Uint8Array;
+      if (!this.isOrderedBy(renaming)) continue;
+      this.rename(bytes, renaming, this.masks[at] as Uint8Array);
+      if (found && compare(this.candidate, this.best, 0, 0, this.best.length) >= 0) continue;
+      [this.best, this.candidate] = [this.candidate, this.best];
+      found = true;
+    }
+    return this.best;
+  }
+
+  private isOrderedBy(renaming: Uint8Array): boolean {
+    for (let a = 0; a < MEMBER_COUNT; a++) {
+      for (let b = 0; b < MEMBER_COUNT; b++) {
+        const before = (this.order[a] as number) < (this.order[b] as number);
+        if (before && byte(renaming, a) > byte(renaming, b)) return false;
+      }
+    }
+    return true;
+  }
+
+  private rename(from: Uint8Array, renaming: Uint8Array, masks: Uint8Array): void {
+    const to = this.candidate;
+    to.set(from);
+    for (let member = 0; member < MEMBER_COUNT; member++) {
+      const renamed = byte(renaming, member);
+      to[ACCEPTORS_AT + 2 * renamed] = byte(from, ACCEPTORS_AT + 2 * member);
+      to[ACCEPTORS_AT + 2 * renamed + 1] = byte(from, ACCEPTORS_AT + 2 * member + 1);
+    }
+    for (let proposer = 0; proposer < this.bounds.proposers; proposer++) {
+      const at = PROPOSERS_AT + PROPOSER_BYTES * proposer;
+      to[at + 2] = byte(masks, byte(from, at + 2));
+      renameEach(from, to, at + 4, renaming);
+    }
+    for (let task = 0; task < this.bounds.recoveries; task++) {
+      const at = this.tasksAt + TASK_BYTES * task;
+      to[at + 1] = renamed(byte(from, at + 1), renaming);
+      to[at + 2] = byte(masks, byte(from, at + 2));
+      to[at + 3] = renamed(byte(from, at + 3), renaming);
+      renameEach(from, to, at + 6, renaming);
+      renameEach(from, to, at + 6 + MEMBER_COUNT, renaming);
+    }
+    sortRecords(to, PROPOSERS_AT, PROPOSER_BYTES, this.bounds.proposers);
+    sortRecords(to, this.tasksAt, TASK_BYTES, this.bounds.recoveries);
+  }
+}
+
+function byte(bytes: Uint8Array, at: number): number {
+  return bytes[at] as number;
+}
+
+/** Members are numbered from 1 in a task, 0 is nobody. */
+function renamed(number: number, renaming: Uint8Array): number {
+  return number === 0 ? 0 : byte(renaming, number - 1) + 1;
+}
+
+function renameEach(from: Uint8Array, to: Uint8Array, at: number, renaming: Uint8Array): void {
+  for (let member = 0; member < MEMBER_COUNT; member++) to[at + byte(renaming, member)] = byte(from, at + member);
+}
+
+function renamedMasks(renaming: Uint8Array): Uint8Array {
+  const masks = new Uint8Array(1 << MEMBER_COUNT);
+  for (let mask = 0; mask < masks.length; mask++) {
+    for (let member = 0; member < MEMBER_COUNT; member++) {
+      if ((mask & (1 << member)) !== 0) masks[mask] = byte(masks, mask) | (1 << byte(renaming, member));
+    }
+  }
+  return masks;
+}
+
+/** Few records: exchange neighbours until all are in order. */
+function sortRecords(bytes: Uint8Array, at: number, size: number, count: number): void {
+  for (let end = count - 1; end > 0; end--) {
+    for (let record = 0; record < end; record++) {
+      const [a, b] = [at + size * record, at + size * (record + 1)];
+      if (compare(bytes, bytes, a, b, size) <= 0) continue;
+      for (let offset = 0; offset < size; offset++) {
+        const held = byte(bytes, a + offset);
+        bytes[a + offset] = byte(bytes, b + offset);
+        bytes[b + offset] = held;
+      }
+    }
+  }
+}
+
+function compare(a: Uint8Array, b: Uint8Array, aAt: number, bAt: number, size: number): number {
+  for (let offset = 0; offset < size; offset++) {
+    const difference = byte(a, aAt + offset) - byte(b, bAt + offset);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
