@@ -255,7 +255,6 @@ test('a safekeeper without the newer debug calls is healed all the same; one who
     'healed',
     ({ status }) => status?.history?.length === 1 && status.redundancy === '3/3',
   );
-  await world.scanned();
 
   for (const { proxy } of world.safekeepers) {
     proxy.react = onRequest(/\/v1\/debug_dump/, { kind: 'Answer', status: 500, body: { msg: 'too busy' } });

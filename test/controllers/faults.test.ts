@@ -91,7 +91,8 @@ test('somebody who writes to the same objects all the time', async () => {
         const patch = { metadata: { annotations: { 'example.dev/count': String(count) } } };
         await world.client.mergePatch(TIMELINE_RESOURCE, metadata, patch, AbortSignal.timeout(5_000));
       }
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      // Twice a second of operator time.
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
   })();
   try {

@@ -28,7 +28,6 @@ test('a proposal waits for its own id, and an approval counts once', async () =>
   expect(world.pulls()).toHaveLength(1);
 
   // The same loss again, with the annotation still there as Git would keep it.
-  await world.scanned();
   await world.wipe(2);
   const again = await world.untilTimeline('1', 'a proposal again', isProposed);
   expect(again.status?.proposal?.id).toBe(proposal.id);

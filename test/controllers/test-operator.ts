@@ -202,18 +202,6 @@ export class TestWorld implements AsyncDisposable {
     await safekeeper.start();
   }
 
-  /** Waits until the operator has listed everybody's timelines anew. */
-  async scanned(): Promise<void> {
-    const lists = () => this.safekeepers.map(({ id }) => this.askedFor(id, /^GET \/v1\/tenant\/timeline$/));
-    const before = lists();
-    // The first list may have been under way.
-    await poll(
-      'a scan',
-      () => Promise.resolve(lists()),
-      (now) => now.every((count, index) => count > before[index]! + 1),
-    );
-  }
-
   safekeeper(id: number): TestSafekeeper {
     const found = this.safekeepers[id - 1];
     if (found === undefined) throw new Error(`there is no safekeeper ${id}`);
