@@ -6,7 +6,17 @@ import { stringifyLosslessJson } from '../http/json.ts';
 export type Answer =
   | { readonly kind: 'json'; readonly status: number; readonly body: unknown }
   | { readonly kind: 'text'; readonly status: number; readonly contentType: string; readonly text: string }
-  | { readonly kind: 'stream'; readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array> };
+  | {
+      readonly kind: 'stream';
+      readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
+      /** For clients whose `accept-encoding` names it. */
+      readonly coding?: ContentCoding;
+    };
+
+export interface ContentCoding {
+  readonly name: string;
+  readonly encode: (content: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+}
 
 /** 200. `bigint` values are written as plain integers. */
 export function jsonAnswer(body: unknown): Answer {
@@ -44,7 +54,7 @@ export async function sendAnswer(
         const body = { msg: 'this answer is streamed in chunks: ask with HTTP/1.1' };
         return sendWhole(response, 505, 'application/json', stringifyLosslessJson(body));
       }
-      return await sendStream(response, answer.open, stallTimeoutMs, signal);
+      return await sendStream(response, answer, acceptedCoding(request, answer.coding), stallTimeoutMs, signal);
   }
 }
 
@@ -53,18 +63,30 @@ function sendWhole(response: ServerResponse, status: number, contentType: string
   response.end(text);
 }
 
+/** Only by its name: whoever says `*` means the codings that everybody knows. */
+function acceptedCoding(request: IncomingMessage, coding: ContentCoding | undefined): ContentCoding | undefined {
+  const accepted = String(request.headers['accept-encoding'] ?? '').split(',');
+  return accepted.some((name) => name.trim().toLowerCase() === coding?.name) ? coding : undefined;
+}
+
 async function sendStream(
   response: ServerResponse,
-  open: (signal: AbortSignal) => AsyncIterable<Uint8Array>,
+  { open }: Extract<Answer, { kind: 'stream' }>,
+  coding: ContentCoding | undefined,
   stallTimeoutMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   using stall = startDeadline(stallTimeoutMs, 'the next chunk of the answer', signal);
-  response.writeHead(200, { 'content-type': 'application/octet-stream', 'transfer-encoding': 'chunked' });
+  response.writeHead(200, {
+    'content-type': 'application/octet-stream',
+    'transfer-encoding': 'chunked',
+    ...(coding === undefined ? {} : { 'content-encoding': coding.name }),
+  });
   response.flushHeaders();
   let flushed = Promise.resolve();
   try {
-    for await (const chunk of open(stall.signal)) {
+    const content = open(stall.signal);
+    for await (const chunk of coding === undefined ? content : coding.encode(content)) {
       // One chunk is on its way to the client while the next one is read; the one before it may then be overwritten.
       await flushed;
       stall.extend();

@@ -5,6 +5,7 @@ import { donate } from '../transfer/donate.ts';
 import { handlePullRequest } from '../transfer/pull.ts';
 import type { Timeline } from '../transfer/timeline.ts';
 import type { TransferKind } from '../transfer/transfer-progress.ts';
+import { encodeZeroRuns, ZERO_RUNS } from '../transfer/zero-runs.ts';
 import { jsonAnswer } from './answer.ts';
 import type { AgentContext } from './context.ts';
 import { pathDestinationId, pathTimeline } from './path-ids.ts';
@@ -17,7 +18,12 @@ export function snapshotRoute(context: AgentContext): Handler {
     const id = pathTimeline(call);
     const destination = pathDestinationId(call);
     const timeline = context.timelines.get(id);
-    return { kind: 'stream', open: (signal) => streamSnapshot(context, timeline, destination, signal) };
+    const { zeros } = context.timelines.memory;
+    return {
+      kind: 'stream',
+      open: (signal) => streamSnapshot(context, timeline, destination, signal),
+      coding: { name: ZERO_RUNS, encode: (content) => encodeZeroRuns(content, zeros) },
+    };
   };
 }
 

@@ -17,11 +17,17 @@ export class PeerClient extends SafekeeperClient {
   /**
    * The timeline as a tar archive for safekeeper `destination`. The iteration throws when the body is cut; whether it
    * is complete the content must tell. A chunk is only good until the next one is asked for. The caller reads or destroys
-   * the body.
+   * the body, which may have the content coding that is offered; `isCoded` tells.
    */
-  async snapshot(timeline: TenantTimelineId, destination: SafekeeperId, signal: AbortSignal): Promise<Download> {
+  async snapshot(
+    timeline: TenantTimelineId,
+    destination: SafekeeperId,
+    signal: AbortSignal,
+    coding?: string,
+  ): Promise<Download & { readonly isCoded: boolean }> {
     const path = `${timelinePath(timeline)}/snapshot/${destination}`;
-    const stream = await this.peer.download(this.toRequest({ method: 'GET', path }), signal);
+    const offer = coding === undefined ? {} : { headers: { 'accept-encoding': coding } };
+    const stream = await this.peer.download({ ...this.toRequest({ method: 'GET', path }), ...offer }, signal);
     if (stream.status !== 200) {
       const text = await readErrorBody(stream, signal);
       throw this.refusal({ status: stream.status, headers: stream.headers, text });
@@ -30,6 +36,11 @@ export class PeerClient extends SafekeeperClient {
       stream.body.destroy();
       throw new Failure('UnexpectedAnswer', `${this.url}: the snapshot is not framed, a cut could not be seen`);
     }
-    return stream;
+    const sent = stream.headers['content-encoding'];
+    if (sent !== undefined && sent !== coding) {
+      stream.body.destroy();
+      throw new Failure('UnexpectedAnswer', `${this.url}: nobody asked for the content coding ${String(sent)}`);
+    }
+    return { ...stream, isCoded: sent !== undefined };
   }
 }

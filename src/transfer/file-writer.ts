@@ -1,6 +1,7 @@
 import type { BufferPool, LentBuffer } from '../base/buffer-pool.ts';
 import { Semaphore } from '../base/concurrency.ts';
 import type { FileSystem, OpenFile } from '../disk/file-system.ts';
+import type { TransferMemory } from './transfer-memory.ts';
 
 const SYNCS_IN_FLIGHT_MAX = 4;
 /** Blocks of zeros that begin at a multiple of this become holes. Larger than the blocks of file systems. */
@@ -11,14 +12,15 @@ const HOLE_BYTES = 16 * 1024;
  * its way to the disk. Disposing it waits for that.
  */
 export class WriteBuffers implements AsyncDisposable {
-  private readonly zeros = Buffer.alloc(HOLE_BYTES);
+  private readonly zeros: Buffer;
   private readonly pool: BufferPool;
   private filling: LentBuffer | undefined;
   private other: LentBuffer | undefined;
   private written: Promise<void> = Promise.resolve();
 
-  constructor(pool: BufferPool) {
-    this.pool = pool;
+  constructor({ writeBuffers, zeros }: Pick<TransferMemory, 'writeBuffers' | 'zeros'>) {
+    this.pool = writeBuffers;
+    this.zeros = zeros;
   }
 
   get sizeBytes(): number {
@@ -27,7 +29,8 @@ export class WriteBuffers implements AsyncDisposable {
 
   /** Of at most {@link HOLE_BYTES}. */
   isZero(bytes: Uint8Array, from: number, to: number): boolean {
-    return this.zeros.compare(bytes, from, to, 0, to - from) === 0;
+    // What is known to be zero need not be looked at.
+    return bytes.buffer === this.zeros.buffer || this.zeros.compare(bytes, from, to, 0, to - from) === 0;
   }
 
   /** The buffer to fill. */

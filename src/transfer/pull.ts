@@ -18,6 +18,7 @@ import type { TimelineMap, TombstoneRule } from './timeline-map.ts';
 import { describeMembership, timelineDeleted, timelineNotLoaded } from './transfer-failure.ts';
 import type { TransferRegistry } from './transfer-progress.ts';
 import { requireGeneration, type SnapshotPromise, validate } from './validate.ts';
+import { decodeZeroRuns, ZERO_RUNS } from './zero-runs.ts';
 
 export interface PullRequest extends TenantTimelineId {
   /** Where the timeline may be had: with scheme, without trailing slash. */
@@ -113,7 +114,8 @@ async function pull(
   using transfer = options.transfers.begin('Pull', id, donor.host);
   transfer.meter.expect(expectedBytes(donor.status));
   await using temp = await map.createTempDirectory(id);
-  const { body } = await donor.client.snapshot(id, map.safekeeperId, signal);
+  const snapshot = await donor.client.snapshot(id, map.safekeeperId, signal, ZERO_RUNS);
+  const body = snapshot.isCoded ? decodeZeroRuns(snapshot.body, memory.zeros) : snapshot.body;
   // The last segments become durable while they are being validated.
   await using syncs = new SyncQueue();
   const { meter } = transfer;

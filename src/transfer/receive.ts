@@ -96,7 +96,7 @@ async function receiveSegments(
 ): Promise<SegmentRange | undefined> {
   const { walSegmentSize } = controlFile.server;
   const first = firstSegment(controlFile);
-  await using buffers = new WriteBuffers(options.memory.writeBuffers);
+  await using buffers = new WriteBuffers(options.memory);
   let count = 0;
   for (let member = await archive.next(); member !== undefined; member = await archive.next()) {
     const next = first === undefined ? undefined : ((first + BigInt(count)) as SegmentNumber);

@@ -11,5 +11,5 @@ export class TransferMemory {
   /** For writing segments that are received. */
   readonly writeBuffers = new BufferPool(WRITE_BYTES, KEPT_MAX);
   /** Nobody writes to it: all its pages stay the one that the system has for zeros. */
-  readonly zeros: Uint8Array = Buffer.alloc(1024 * 1024);
+  readonly zeros = Buffer.alloc(1024 * 1024);
 }

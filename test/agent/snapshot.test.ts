@@ -7,6 +7,7 @@ import { startAgent } from '../../src/agent/agent.ts';
 import { lsn } from '../../src/domain/lsn.ts';
 import { CONTROL_FILE_NAME, encodeControlFile } from '../../src/safekeeper/control-file-codec.ts';
 import { segmentFileName, segmentNumber, segmentsOf } from '../../src/safekeeper/wal-segment.ts';
+import { ZERO_RUNS, ZeroRunDecoder } from '../../src/transfer/zero-runs.ts';
 import { readGzipFixture } from '../support/fixtures.ts';
 import { exchange, rawExchange } from './exchange.ts';
 import { gate } from './gate.ts';
@@ -65,6 +66,24 @@ describe('GET …/snapshot/N', () => {
     ];
     expect([...sent.keys()]).toEqual([...recorded.keys()]);
     for (const [name, content] of recorded) expect(sent.get(name)?.equals(content), name).toBe(true);
+  });
+
+  test('leaves runs of zeros out for who knows that coding by name, and for nobody else', async () => {
+    await using agent = await startDonor();
+    const ask = (coding: string) =>
+      exchange(agent.url, { path: SNAPSHOT_PATH, headers: { 'accept-encoding': coding } });
+    const plain = await ask('gzip, *');
+    expect(plain.headers['content-encoding']).toBeUndefined();
+    const coded = await ask('gzip, X-Zero-Runs');
+    expect(coded.headers['content-encoding']).toBe(ZERO_RUNS);
+    const pieces: Buffer[] = [];
+    async function* body() {
+      yield coded.body;
+    }
+    for await (const piece of new ZeroRunDecoder(body(), Buffer.alloc(1_024))) pieces.push(Buffer.from(piece));
+    expect(Buffer.concat(pieces).equals(plain.body)).toBe(true);
+    // Less than half of its last segment is used.
+    expect(coded.body.length).toBeLessThan(plain.body.length - 512 * 1_024);
   });
 
   test('a second one meanwhile breaks off after the control file, the first one goes on', async () => {

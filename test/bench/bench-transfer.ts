@@ -59,7 +59,9 @@ async function bench(root: string, segmentCount: number, idleCount: number) {
   const large = timelineIdOf(0);
   const idle = Array.from({ length: idleCount }, (_, index) => timelineIdOf(index + 1));
   console.log(`${segmentCount} segments in one timeline, ${idleCount} idle timelines, in ${root}`);
-  console.log(`whole archives over plain HTTP, ${PULLS_AT_ONCE} idle timelines at once`);
+  console.log(
+    `agents over plain HTTP, which leave runs of zeros out; curl gets them; ${PULLS_AT_ONCE} idle timelines at once`,
+  );
   await layTimeline(donorData, large, activeWalBytes(segmentCount));
   for (const id of idle) await layTimeline(donorData, id);
   await runShell(`sync -f ${root}`);

@@ -20,6 +20,8 @@ const pieces = fc.array(
   { maxLength: 12 },
 );
 
+const ZEROS = Buffer.alloc(64 * 1024);
+
 /** Writes the pieces from one buffer that is overwritten after each, as that of a connection is. */
 async function write(
   files: FileSystem,
@@ -27,7 +29,7 @@ async function write(
   content: readonly Uint8Array[],
   pool = new BufferPool(BATCH_BYTES, 2),
 ): Promise<void> {
-  await using buffers = new WriteBuffers(pool);
+  await using buffers = new WriteBuffers({ writeBuffers: pool, zeros: ZEROS });
   await using writer = await FileWriter.create(files, path, buffers);
   for (const piece of content) {
     const reused = Buffer.from(piece);
