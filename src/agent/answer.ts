@@ -65,7 +65,7 @@ function sendWhole(response: ServerResponse, status: number, contentType: string
 
 /** Only by its name: whoever says `*` means the codings that everybody knows. */
 function acceptedCoding(request: IncomingMessage, coding: ContentCoding | undefined): ContentCoding | undefined {
-  const accepted = String(request.headers['accept-encoding'] ?? '').split(',');
+  const accepted = (request.headers['accept-encoding'] ?? '').split(',');
   return accepted.some((name) => name.trim().toLowerCase() === coding?.name) ? coding : undefined;
 }
 

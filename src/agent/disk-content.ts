@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import type { FileSystem, OpenFile } from '../disk/file-system.ts';
 
 const SCAN_BYTES = 256 * 1024;
+/** Most of what is scanned: a native comparison tells, where a look at every byte takes a hundred times as long. */
+const isZero = (bytes: Buffer, zeros: Buffer): boolean => bytes.equals(zeros.subarray(0, bytes.length));
 
 /** One file of a timeline's directory as `debug_dump` shows it. */
 export interface DumpedFile {
@@ -60,23 +62,23 @@ function isSegmentName(name: string): boolean {
 
 async function countZeroesFromStart(file: OpenFile, sizeBytes: number, signal: AbortSignal): Promise<number> {
   const buffer = Buffer.alloc(Math.min(SCAN_BYTES, sizeBytes));
+  const zeros = Buffer.alloc(buffer.length);
   for (let position = 0; position < sizeBytes; position += buffer.length) {
     signal.throwIfAborted();
     const read = buffer.subarray(0, await file.readAt(buffer, position));
-    const at = read.findIndex((byte) => byte !== 0);
-    if (at >= 0) return position + at;
+    if (!isZero(read, zeros)) return position + read.findIndex((byte) => byte !== 0);
   }
   return sizeBytes;
 }
 
 async function countZeroesFromEnd(file: OpenFile, sizeBytes: number, signal: AbortSignal): Promise<number> {
   const buffer = Buffer.alloc(Math.min(SCAN_BYTES, sizeBytes));
+  const zeros = Buffer.alloc(buffer.length);
   for (let end = sizeBytes; end > 0; end -= buffer.length) {
     signal.throwIfAborted();
     const position = Math.max(0, end - buffer.length);
     const read = buffer.subarray(0, await file.readAt(buffer.subarray(0, end - position), position));
-    const at = read.findLastIndex((byte) => byte !== 0);
-    if (at >= 0) return sizeBytes - (position + at + 1);
+    if (!isZero(read, zeros)) return sizeBytes - (position + read.findLastIndex((byte) => byte !== 0) + 1);
   }
   return sizeBytes;
 }

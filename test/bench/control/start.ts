@@ -29,6 +29,7 @@ export async function benchStart(cluster: BenchCluster, root: string, ids: reado
     const startMs = performance.now();
     await using operator = await OperatorProcess.start(cluster.kubeconfigPath, namespace);
     await operator.untilTimelines('AllReplicasPresent', ids.length, START_TIMEOUT_MS);
+    console.log(`start: ${((await operator.writes()) / ids.length).toFixed(2)} writes a timeline`);
     runs.seconds.push((performance.now() - startMs) / 1_000);
     runs.cpuSeconds.push(await operator.cpuSeconds());
     runs.peakMib.push(await operator.peakMib());
