@@ -15,8 +15,10 @@ const HEADER_BYTES = 4;
 const BLOCK_BYTES = 16 * 1024;
 
 /**
- * Blocks of zeros become runs; parts of `zeros`, which has at least one block, are not even looked at. Whoever reads the
- * pieces may overwrite one as before: when the next but one is asked for.
+ * Blocks of zeros become runs; parts of `zeros`, which has at least one block, are not even looked at. Whoever makes the
+ * pieces may overwrite one when the next but one is asked for, as if there were no coding: so every piece gives something
+ * of which the reader takes note, by then it is done with the one before. Only parts of `zeros`, which nobody overwrites,
+ * may be passed over in silence.
  */
 export async function* encodeZeroRuns(
   pieces: AsyncIterable<Uint8Array>,
@@ -34,6 +36,10 @@ export async function* encodeZeroRuns(
         run = 0;
       }
       at = end;
+    }
+    if (run > 0 && piece.buffer !== zeros.buffer) {
+      yield headerOf(run, 0);
+      run = 0;
     }
   }
   if (run > 0) yield headerOf(run, 0);

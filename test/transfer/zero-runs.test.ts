@@ -68,6 +68,38 @@ describe('runs of zeros', () => {
     expect((await bytesOf(decode(encoded))).equals(read)).toBe(true);
   });
 
+  test('nothing is overwritten that is still on its way, though two buffers are read into in turn', async () => {
+    const content = fc.array(fc.constantFrom('data', 'zero', 'hole'), { minLength: 3, maxLength: 12 });
+    await fc.assert(
+      fc.asyncProperty(content, async (kinds) => {
+        const expected: Buffer[] = [];
+        async function* donate() {
+          const buffers = [Buffer.alloc(100), Buffer.alloc(100)];
+          let reads = 0;
+          for (const [index, kind] of kinds.entries()) {
+            const buffer = kind === 'hole' ? ZEROS.subarray(0, 100) : buffers[reads++ % 2]!;
+            if (kind !== 'hole') buffer.fill(kind === 'data' ? index + 1 : 0);
+            expected.push(Buffer.from(buffer));
+            yield buffer;
+          }
+          // The end-of-archive marker; then the buffers are given back, and are somebody else's.
+          expected.push(Buffer.alloc(10));
+          yield Buffer.alloc(10);
+          for (const buffer of buffers) buffer.fill(0xee);
+        }
+        // As an answer is sent: one chunk is on its way while the next one is made.
+        const sent: Buffer[] = [];
+        let onItsWay: Uint8Array = Buffer.alloc(0);
+        for await (const chunk of encodeZeroRuns(donate(), ZEROS)) {
+          sent.push(Buffer.from(onItsWay));
+          onItsWay = chunk;
+        }
+        sent.push(Buffer.from(onItsWay));
+        expect((await bytesOf(decode(Buffer.concat(sent)))).equals(Buffer.concat(expected))).toBe(true);
+      }),
+    );
+  });
+
   test('a body that is cut anywhere but between two records is refused', async () => {
     const encoded = Buffer.from('020000006162d00700800100000063', 'hex');
     const ends = [0, 6, 10, 15];
