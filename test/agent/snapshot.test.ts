@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -84,6 +84,32 @@ describe('GET …/snapshot/N', () => {
     expect(Buffer.concat(pieces).equals(plain.body)).toBe(true);
     // Less than half of its last segment is used.
     expect(coded.body.length).toBeLessThan(plain.body.length - 512 * 1_024);
+  });
+
+  test('what a slow client has not taken yet is not overwritten by what comes behind a run of zeros', async () => {
+    let timelineId = '';
+    const prepare = async (dataDirectory: string) => {
+      const placed = await placeTimeline(dataDirectory, { snapshot: 'resident_14_segments' });
+      timelineId = placed.timelineId;
+      const directory = join(dataDirectory, TENANT, timelineId);
+      for (const name of readdirSync(directory).filter((entry) => entry.startsWith('0000'))) {
+        const content = readFileSync(join(directory, name));
+        writeFileSync(join(directory, name), content.fill(0, content.length / 2));
+      }
+    };
+    await using agent = await startTestAgent({ prepare });
+    const path = `/v1/tenant/${TENANT}/timeline/${timelineId}/snapshot/3`;
+    const plain = await exchange(agent.url, { path });
+    for (const coding of [ZERO_RUNS, 'identity']) {
+      const asked = get(`${agent.url}${path}`, { agent: false, headers: { 'accept-encoding': coding } });
+      const [response] = (await once(asked, 'response')) as [IncomingMessage];
+      // The first chunks fill what the system keeps for the connection; the donor then waits with one in its hands.
+      await new Promise((wake) => setTimeout(wake, 300));
+      const content = coding === ZERO_RUNS ? new ZeroRunDecoder(response, Buffer.alloc(1_024)) : response;
+      const pieces: Buffer[] = [];
+      for await (const piece of content) pieces.push(Buffer.from(piece as Uint8Array));
+      expect(Buffer.concat(pieces).equals(plain.body), coding).toBe(true);
+    }
   });
 
   test('a second one meanwhile breaks off after the control file, the first one goes on', async () => {
