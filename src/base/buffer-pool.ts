@@ -13,15 +13,17 @@ export interface LentBuffer extends Disposable {
 export class BufferPool {
   readonly sizeBytes: number;
   private readonly keptMax: number;
+  private readonly allocate: (sizeBytes: number) => Buffer;
   private readonly kept: Buffer[] = [];
 
-  constructor(sizeBytes: number, keptMax: number) {
+  constructor(sizeBytes: number, keptMax: number, allocate = (size: number): Buffer => Buffer.allocUnsafeSlow(size)) {
     this.sizeBytes = sizeBytes;
     this.keptMax = keptMax;
+    this.allocate = allocate;
   }
 
   take(): LentBuffer {
-    const bytes = this.kept.pop() ?? Buffer.allocUnsafeSlow(this.sizeBytes);
+    const bytes = this.kept.pop() ?? this.allocate(this.sizeBytes);
     let isLent = true;
     return {
       bytes,

@@ -1,6 +1,7 @@
 import { constants, type Dirent, type Stats } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { errorCode } from '../base/failure.ts';
+import { DirectWrites } from './direct-writes.ts';
 import { HoleFinder } from './holes.ts';
 import type { EntryKind, Extent, FileStatus, FileSystem, OpenFile, OpenMode } from './file-system.ts';
 
@@ -43,9 +44,11 @@ export const nodeFileSystem: FileSystem = {
 
 class NodeFile implements OpenFile {
   private readonly handle: FileHandle;
+  private readonly directWrites: DirectWrites;
 
   constructor(handle: FileHandle) {
     this.handle = handle;
+    this.directWrites = new DirectWrites(handle.fd);
   }
 
   async readAt(buffer: Uint8Array, position: number): Promise<number> {
@@ -63,8 +66,10 @@ class NodeFile implements OpenFile {
   }
 
   async writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
-    let rest = buffers.filter((buffer) => buffer.length > 0);
-    let at = position;
+    const [first] = buffers;
+    const directBytes = first === undefined ? 0 : await this.directWrites.write(first, position);
+    let rest = withoutFirstBytes(buffers, directBytes);
+    let at = position + directBytes;
     while (rest.length > 0) {
       const { bytesWritten } = await this.handle.writev(rest, at);
       at += bytesWritten;
@@ -88,8 +93,9 @@ class NodeFile implements OpenFile {
     return toStatus(await this.handle.stat());
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.handle.close();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.directWrites[Symbol.asyncDispose]();
+    await this.handle.close();
   }
 }
 

@@ -4,19 +4,26 @@ import type { FileSystem, OpenFile } from '../disk/file-system.ts';
 import type { TransferMemory } from './transfer-memory.ts';
 
 const SYNCS_IN_FLIGHT_MAX = 4;
+const WRITES_IN_FLIGHT_MAX = 2;
 /** Blocks of zeros that begin at a multiple of this become holes. Larger than the blocks of file systems. */
 const HOLE_BYTES = 16 * 1024;
 
+/** A batch that is on its way to the disk. */
+interface Batch {
+  readonly buffer: LentBuffer;
+  readonly written: Promise<void>;
+}
+
 /**
- * The memory for writing files one after another: two buffers, of which one is filled while the other is on
- * its way to the disk. Disposing it waits for that.
+ * The memory for writing files one after another: a buffer is filled while a few others are on their way to the disk, each
+ * of which is borrowed only when that is slower than filling. Disposing it waits for that.
  */
 export class WriteBuffers implements AsyncDisposable {
   private readonly zeros: Buffer;
   private readonly pool: BufferPool;
   private filling: LentBuffer | undefined;
-  private other: LentBuffer | undefined;
-  private written: Promise<void> = Promise.resolve();
+  /** Oldest first. */
+  private readonly batches: Batch[] = [];
 
   constructor({ writeBuffers, zeros }: Pick<TransferMemory, 'writeBuffers' | 'zeros'>) {
     this.pool = writeBuffers;
@@ -39,32 +46,43 @@ export class WriteBuffers implements AsyncDisposable {
     return this.filling.bytes;
   }
 
-  /**
-   * Hands the first `sizeBytes` of the current buffer to `write`, once what was handed over before is written, and makes the
-   * other buffer the current one. Throws the error of the write before.
-   */
-  async flush(sizeBytes: number, write: (bytes: Buffer) => Promise<void>): Promise<void> {
-    await this.written;
-    this.written = write(this.current.subarray(0, sizeBytes));
+  /** Hands the current buffer to `write` and makes another one the current one. Throws the error of a write before. */
+  async flush(write: (buffer: Buffer) => Promise<void>): Promise<void> {
+    const buffer = this.filling;
+    if (buffer === undefined) return;
+    this.filling = undefined;
+    const written = write(buffer.bytes);
     // Whoever waits for it next gets the error.
-    this.written.catch(() => undefined);
-    [this.filling, this.other] = [this.other, this.filling];
+    written.catch(() => undefined);
+    this.batches.push({ buffer, written });
+    if (this.batches.length > WRITES_IN_FLIGHT_MAX) await this.awaitOldest();
   }
 
-  /** Resolves when everything that was handed over is written; throws its error. */
-  drain(): Promise<void> {
-    return this.written;
+  /** Resolves when everything that was handed over is written; throws the first error. */
+  async drain(): Promise<void> {
+    while (this.batches.length > 0) await this.awaitOldest();
+  }
+
+  /** Resolves when nothing is on its way any more, written or not. */
+  async settle(): Promise<void> {
+    await Promise.allSettled(this.batches.map(({ written }) => written));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.written.catch(() => undefined);
+    await this.settle();
+    for (const { buffer } of this.batches) buffer[Symbol.dispose]();
     this.filling?.[Symbol.dispose]();
-    this.other?.[Symbol.dispose]();
+  }
+
+  private async awaitOldest(): Promise<void> {
+    const [oldest] = this.batches;
+    await oldest?.written;
+    this.batches.shift()?.buffer[Symbol.dispose]();
   }
 }
 
 /**
- * Writes one new file in batches: while one batch is on its way to the disk the next is collected. Blocks of zeros are
+ * Writes one new file of a known size in batches: while some are on their way to the disk the next is collected. Blocks of zeros are
  * skipped, so that the unused rest of a segment becomes a hole. Disposing it closes the file.
  */
 export class FileWriter implements AsyncDisposable {
@@ -74,7 +92,6 @@ export class FileWriter implements AsyncDisposable {
   private position = 0;
   /** What of the bytes before it is still in the current buffer. */
   private batchBytes = 0;
-  private writtenEnd = 0;
 
   private constructor(file: OpenFile, buffers: WriteBuffers) {
     this.file = file;
@@ -82,8 +99,16 @@ export class FileWriter implements AsyncDisposable {
   }
 
   /** `EEXIST` when the file is there already. Only one writer at a time may use the buffers. */
-  static async create(files: FileSystem, path: string, buffers: WriteBuffers): Promise<FileWriter> {
-    return new FileWriter(await files.open(path, 'Create'), buffers);
+  static async create(files: FileSystem, path: string, sizeBytes: number, buffers: WriteBuffers): Promise<FileWriter> {
+    const file = await files.open(path, 'Create');
+    try {
+      // Writes that do not make the file longer need not wait for each other, and it may end in a hole.
+      await file.truncate(sizeBytes);
+    } catch (error) {
+      await file[Symbol.asyncDispose]();
+      throw error;
+    }
+    return new FileWriter(file, buffers);
   }
 
   /** Copies what is not zero. */
@@ -97,17 +122,15 @@ export class FileWriter implements AsyncDisposable {
     }
   }
 
-  /** Writes the rest and gives the file its full size; what was written is not durable yet. */
+  /** Writes the rest; what was written is not durable yet. */
   async finish(): Promise<OpenFile> {
     await this.flush();
     await this.buffers.drain();
-    // What ends in a hole is still too short.
-    if (this.writtenEnd < this.position) await this.file.truncate(this.position);
     return this.file;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.buffers.drain().catch(() => undefined);
+    await this.buffers.settle();
     await this.file[Symbol.asyncDispose]();
   }
 
@@ -137,8 +160,7 @@ export class FileWriter implements AsyncDisposable {
     const { batchBytes, position } = this;
     if (batchBytes === 0) return;
     this.batchBytes = 0;
-    this.writtenEnd = position;
-    await this.buffers.flush(batchBytes, (batch) => this.file.writev([batch], position - batchBytes));
+    await this.buffers.flush((buffer) => this.file.writev([buffer.subarray(0, batchBytes)], position - batchBytes));
   }
 }
 

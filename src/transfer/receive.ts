@@ -104,7 +104,7 @@ async function receiveSegments(
     if (++count > limits.snapshotSegmentCountMax) {
       throw invalid(`it holds more than ${limits.snapshotSegmentCountMax} segments`);
     }
-    await receiveSegment(archive, join(directory, member.name), buffers, options, signal);
+    await receiveSegment(archive, join(directory, member.name), walSegmentSize, buffers, options, signal);
     options.meter.addSegment();
   }
   return first === undefined || count === 0
@@ -115,11 +115,12 @@ async function receiveSegments(
 async function receiveSegment(
   archive: TarReader,
   path: string,
+  sizeBytes: number,
   buffers: WriteBuffers,
   options: ReceiveOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const writer = await FileWriter.create(options.files, path, buffers);
+  const writer = await FileWriter.create(options.files, path, sizeBytes, buffers);
   try {
     for (let piece = await archive.readContent(); piece !== undefined; piece = await archive.readContent()) {
       await writer.write(piece);

@@ -4,7 +4,7 @@ import { nodeFileSystem } from '../../src/disk/node-file-system.ts';
 export type Operation = keyof FileSystem | keyof Omit<OpenFile, typeof Symbol.asyncDispose> | 'close';
 
 /** Asked before each call; throwing makes the call fail before it does anything. */
-export type Fault = (operation: Operation, path: string) => void;
+export type Fault = (operation: Operation, path: string) => void | Promise<void>;
 
 export function systemError(code: string, what = 'injected'): Error {
   return Object.assign(new Error(`${code}: ${what}`), { code });
@@ -13,7 +13,7 @@ export function systemError(code: string, what = 'injected'): Error {
 /** A file system, the machine's own unless another is given, with calls that fail on demand. */
 export function faultyFileSystem(fault: Fault, base: FileSystem = nodeFileSystem): FileSystem {
   const on = async <Output>(operation: Operation, path: string, run: () => Promise<Output>): Promise<Output> => {
-    fault(operation, path);
+    await fault(operation, path);
     return await run();
   };
   return {
@@ -29,7 +29,7 @@ export function faultyFileSystem(fault: Fault, base: FileSystem = nodeFileSystem
 
 function faultyFile(file: OpenFile, path: string, fault: Fault): OpenFile {
   const on = async <Output>(operation: Operation, run: () => Promise<Output>): Promise<Output> => {
-    fault(operation, path);
+    await fault(operation, path);
     return await run();
   };
   return {

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BufferPool } from '../../src/base/buffer-pool.ts';
@@ -29,8 +30,9 @@ async function write(
   content: readonly Uint8Array[],
   pool = new BufferPool(BATCH_BYTES, 2),
 ): Promise<void> {
+  const sizeBytes = content.reduce((sum, piece) => sum + piece.length, 0);
   await using buffers = new WriteBuffers({ writeBuffers: pool, zeros: ZEROS });
-  await using writer = await FileWriter.create(files, path, buffers);
+  await using writer = await FileWriter.create(files, path, sizeBytes, buffers);
   for (const piece of content) {
     const reused = Buffer.from(piece);
     await writer.write(reused);
@@ -65,7 +67,7 @@ describe('FileWriter', () => {
     expect(blocks * 512).toBeLessThanOrEqual(4 * BLOCK_BYTES);
   });
 
-  test('writes in whole batches, whatever the pieces are, and sets the size only when the end is a hole', async () => {
+  test('writes in whole batches, whatever the pieces are, after the size is set once', async () => {
     await using directory = await temporaryDirectory();
     const calls: string[] = [];
     const files = faultyFileSystem((operation) => void calls.push(operation));
@@ -75,10 +77,30 @@ describe('FileWriter', () => {
       join(directory.path, 'dense'),
       Array.from({ length: 256 }, () => pieceOf(1024)),
     );
-    expect(calls).toEqual(['open', 'writev', 'writev', 'writev', 'writev', 'close']);
+    expect(calls).toEqual(['open', 'truncate', 'writev', 'writev', 'writev', 'writev', 'close']);
     calls.length = 0;
     await write(files, join(directory.path, 'sparse'), [pieceOf(5), Buffer.alloc(BATCH_BYTES)]);
-    expect(calls).toEqual(['open', 'writev', 'truncate', 'close']);
+    expect(calls).toEqual(['open', 'truncate', 'writev', 'close']);
+  });
+
+  test('closes the file only when no write is on its way any more, though one failed', async () => {
+    await using directory = await temporaryDirectory();
+    const running = new Set<number>();
+    let writes = 0;
+    let runningAtClose = NaN;
+    const files = faultyFileSystem(async (operation) => {
+      if (operation === 'close') runningAtClose = running.size;
+      if (operation !== 'writev') return;
+      const number = ++writes;
+      if (number === 1) throw systemError('ENOSPC');
+      running.add(number);
+      await delay(20);
+      running.delete(number);
+    });
+    const content = Array.from({ length: 3 }, () => Buffer.alloc(BATCH_BYTES, 1));
+    await expect(write(files, join(directory.path, 'segment'), content)).rejects.toMatchObject({ code: 'ENOSPC' });
+    expect(writes).toBe(3);
+    expect(runningAtClose).toBe(0);
   });
 
   test('fails when the disk does, also with its last batch', async () => {
