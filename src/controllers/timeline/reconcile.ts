@@ -30,7 +30,7 @@ export interface TimelineReconcilerOptions extends ReporterOptions {
   readonly random: () => number;
   /** The object as the API server has it now, not as the cache does. */
   readonly read: (object: SafekeeperTimeline, signal: AbortSignal) => Promise<SafekeeperTimeline>;
-  /** Asks for a visit: a recovery moved on. */
+  /** Asks for a visit: a recovery has ended. */
   readonly enqueue: (key: ObjectKey) => void;
   /** Ends every recovery: the operator stops or no longer leads. */
   readonly signal: AbortSignal;
