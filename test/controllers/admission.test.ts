@@ -120,22 +120,27 @@ test('who stops waiting for its turn is in nobody’s way', async () => {
 
 test('more get ready than may pull while pulls are quick, and only then', async () => {
   const { clock, enter } = admission({ maxConcurrent: 1, maxPerRecipient: 1, maxPerDonor: 1 });
+  const enterAll = () => {
+    const entered = [];
+    for (let slot = enter('next'); slot !== undefined; slot = enter(`next ${entered.length}`)) entered.push(slot);
+    return entered;
+  };
   const first = enter('a');
-  expect(enter('b')).toBeUndefined();
+  expect(enterAll()).toEqual([]);
   const quick = await first?.takeTurn(never);
   await clock.advance(1_000);
+  expect(enterAll()).toEqual([]);
   quick?.[Symbol.dispose]();
-  expect(enter('b')).toBeDefined();
-  const slow = enter('c');
-  expect(slow).toBeDefined();
-  expect(enter('d')).toBeUndefined();
-  first?.[Symbol.dispose]();
-  const turn = await slow?.takeTurn(never);
+  const ahead = enterAll();
+  expect(ahead.length).toBe(5);
+
+  const [second] = ahead;
+  const slow = await second?.takeTurn(never);
   await clock.advance(10_000);
-  expect(enter('d')).toBeUndefined();
-  turn?.[Symbol.dispose]();
+  for (const slot of [first, ...ahead.slice(2)]) slot?.[Symbol.dispose]();
+  expect(enterAll()).toEqual([]);
   slow?.[Symbol.dispose]();
-  expect(enter('d')).toBeUndefined();
+  expect(enterAll()).toEqual([]);
 });
 
 test('who was told of a free slot is told again only after asking', () => {

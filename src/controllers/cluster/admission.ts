@@ -25,7 +25,7 @@ interface Ticket extends Exposure, Pair {
  * How many more recoveries than pulls may run while pulls are quick: looking at disks, fencing, status and comparison then take
  * longer than the pull between them, and the limits, which are for pulls, would go unused.
  */
-const AHEAD_FACTOR = 3;
+const AHEAD_FACTOR = 6;
 
 /**
  * Bounded slots for recoveries (rule R12), most exposed timelines first. It never waits: who gets no slot is told

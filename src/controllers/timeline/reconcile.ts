@@ -191,9 +191,10 @@ export class TimelineReconciler {
       case 'Propose':
       case 'Blocked':
       case 'Problem':
+      // It is told when its turn comes.
+      case 'Queued':
         return BLOCKED_RECHECK_MS;
       case 'Observing':
-      case 'Queued':
       case 'Pulling':
       case 'Verifying':
       case 'Failed':
