@@ -20,7 +20,7 @@ import { prepareRecovery, type RecoveryTask } from './recovery-task.ts';
 import { correlation, Reporter, type ReporterOptions, type VisitReport } from './report.ts';
 import { resolveResource, type TimelineResource, timelineIdentity } from './resource.ts';
 import { recordedReplicas } from './status.ts';
-import { isAbout, lookAgain, newTracking, type Tracking } from './tracking.ts';
+import { isAbout, lookAgain, newTracking, NOTHING, type Tracking } from './tracking.ts';
 
 export interface TimelineReconcilerOptions extends ReporterOptions {
   readonly timelines: Pick<Store<SafekeeperTimeline, 'identity'>, 'get' | 'byIndex'>;
@@ -128,7 +128,7 @@ export class TimelineReconciler {
     const { clock } = this.options;
     const { object, cluster, spec, status } = resource;
     if (status.lastHandledReconcileAt !== object.metadata.annotations?.[annotations.reconcileAt]) {
-      tracking.notLoadedUntilMs.clear();
+      tracking.notLoadedUntilMs = NOTHING;
       tracking.disks = lookAgain(tracking.disks);
     }
     this.cancelUnwanted(resource, tracking);
