@@ -10,6 +10,7 @@ import { membershipToSend, type RecoveryIntent } from '../../domain/recovery-int
 import type { MemberSources } from '../../domain/recovery-members.ts';
 import type { RecoveryMemory } from '../../domain/recovery-memory.ts';
 import { statusOf } from '../../domain/replica-state.ts';
+import { prepareWitnesses } from '../../recovery/prepare-witnesses.ts';
 import type { PullResult } from '../../safekeeper/pull-result.ts';
 import type { SafekeeperHandle } from '../cluster/safekeeper-handle.ts';
 import { type Observer, readInOrder } from './observe.ts';
@@ -75,8 +76,9 @@ export async function recover(
   signal: AbortSignal,
 ): Promise<RecoveryResult> {
   try {
-    const lostSinceMs = order.tracking.memory.since.get(order.intent.recipient)?.sinceMs;
-    await prepareWitnesses(order, signal);
+    const { intent, cluster, tracking } = order;
+    const lostSinceMs = tracking.memory.since.get(intent.recipient)?.sinceMs;
+    await prepareWitnesses(intent, order.timeline, (id) => cluster.safekeepers.get(id)?.client, signal);
     const turn = await waitForTurn(order, signal);
     if (turn === undefined) return discarded('its turn to pull has not come');
     const copied = await confirmAndPull(order, lostSinceMs, progress, signal).finally(() => turn[Symbol.dispose]());
@@ -127,20 +129,6 @@ async function confirmAndPull(
     await donor.client.termBump(order.timeline, confirmed.floor, signal);
   }
   return { kind: 'Copied', confirmed, pulled: await pull(order, recipient, donor, progress, signal) };
-}
-
-/**
- * Rule R4 by terms: every witness that can be reached is raised; `confirmIntent` decides whether they were enough. Then
- * each persists its state, since any of them may turn out to be the donor (rule R15).
- */
-async function prepareWitnesses({ intent, cluster, timeline }: RecoveryOrder, signal: AbortSignal): Promise<void> {
-  const prepare = async (id: SafekeeperId) => {
-    const client = cluster.safekeepers.get(id)?.client;
-    if (intent.fencing === 'ByTerms') await client?.termBump(timeline, intent.floor, signal);
-    await client?.checkpoint(timeline, signal);
-  };
-  await Promise.allSettled(intent.witnesses.map(prepare));
-  signal.throwIfAborted();
 }
 
 /** One donor only, the one that was chosen; our own deadline, because a safekeeper has none. */
