@@ -11,11 +11,15 @@ import { fixedToken, openTokenFile } from '../http/token-file.ts';
 import { openPublicKeys, TokenVerifier } from '../http/token-verifier.ts';
 
 /** Paths of files, or for `httpAuthPublicKeyPath`, `tlsClientCa` and `sslCaFile` of directories of files. */
-export interface CredentialFlags {
+export interface CredentialFlags extends OutgoingFlags {
   readonly httpAuthPublicKeyPath?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsClientCa?: string;
+}
+
+/** What is shown to other safekeepers. */
+export interface OutgoingFlags {
   readonly authTokenPath?: string;
   readonly sslCaFile?: string;
   readonly clientCert?: string;
@@ -27,14 +31,20 @@ const TOKEN_VARIABLE = 'SAFEKEEPER_AUTH_TOKEN';
 
 /** The names that safekeepers have are theirs. */
 export function addCredentialOptions(command: Command): Command {
-  return command
+  command
     .option(
       '--http-auth-public-key-path <path>',
       'ask clients for tokens: Ed25519 public key (PEM) or directory of them',
     )
     .option('--tls-cert <file>', 'serve HTTPS with this certificate (PEM), followed by intermediate ones')
     .option('--tls-key <file>', 'private key of --tls-cert (PEM)')
-    .option('--tls-client-ca <path>', 'ask clients for certificates that one of these authorities (PEM) signed')
+    .option('--tls-client-ca <path>', 'ask clients for certificates that one of these authorities (PEM) signed');
+  return addOutgoingOptions(command);
+}
+
+/** Of every command that asks safekeepers. */
+export function addOutgoingOptions(command: Command): Command {
+  return command
     .option('--auth-token-path <file>', `own token for other safekeepers; otherwise $${TOKEN_VARIABLE}`)
     .option('--ssl-ca-file <path>', 'authorities (PEM) to trust in other safekeepers, instead of the well-known ones')
     .option('--client-cert <file>', 'own certificate for other safekeepers (PEM)')
@@ -58,9 +68,9 @@ export async function openIncoming(
   };
 }
 
-/** What an agent shows to other safekeepers. Throws a Failure `BadUsage` or `CredentialsInvalid`. */
+/** What is shown to other safekeepers. Throws a Failure `BadUsage` or `CredentialsInvalid`. */
 export async function openOutgoing(
-  flags: CredentialFlags,
+  flags: OutgoingFlags,
   environment: Readonly<Record<string, string | undefined>>,
   log: Logger,
 ): Promise<HttpClientOptions> {

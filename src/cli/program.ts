@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   operator: async () => (await import('./operator.ts')).operatorCommand(),
   agent: async () => (await import('./agent.ts')).agentCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
+  snapshot: async () => (await import('./snapshot.ts')).snapshotCommand(),
   crds: async () => (await import('./crds.ts')).crdsCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
 };
