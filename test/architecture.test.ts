@@ -11,6 +11,7 @@ const LAYERS: Record<string, { folders: string[]; packages: string[] }> = {
   http: { folders: ['base'], packages: ['undici', 'jose', 'json-custom-numbers'] },
   domain: { folders: ['base'], packages: [] },
   safekeeper: { folders: ['base', 'http', 'domain'], packages: ['zod', '@node-rs/crc32'] },
+  recovery: { folders: ['base', 'http', 'domain', 'safekeeper'], packages: [] },
   disk: { folders: ['base'], packages: ['koffi'] },
   'remote-storage': { folders: ['base'], packages: ['@aws-sdk/client-s3', '@aws-sdk/lib-storage'] },
   transfer: {
@@ -25,7 +26,7 @@ const LAYERS: Record<string, { folders: string[]; packages: string[] }> = {
   api: { folders: ['base', 'domain'], packages: ['zod'] },
   kube: { folders: ['base', 'observability', 'http'], packages: ['@kubernetes/client-node', 'undici'] },
   controllers: {
-    folders: ['base', 'observability', 'http', 'domain', 'safekeeper', 'api', 'kube'],
+    folders: ['base', 'observability', 'http', 'domain', 'safekeeper', 'recovery', 'api', 'kube'],
     packages: [],
   },
   'dev-cluster': { folders: ['base', 'http', 'api'], packages: ['@marcbachmann/cel-js', 'yaml'] },

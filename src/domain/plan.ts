@@ -35,6 +35,11 @@ export interface PlanInput {
    * have raised a member that is lost by now, and no survivor knows.
    */
   readonly fencedTerm: Term;
+  /**
+   * Set by who restores its own replica: it alone is planned for. Its data directory is locked, so that it cannot return by
+   * itself and needs no time to do so (rule R19); a fence by grace still takes its time (rule R4).
+   */
+  readonly ownRecipient: SafekeeperId | undefined;
   /** Why the cluster starts no recoveries at all (rule R20), if so. */
   readonly brake: string | undefined;
   /** Monotonic milliseconds, of the same clock as `memory`. */

@@ -57,7 +57,9 @@ function planFor(input: PlanInput, members: Members, replicas: readonly Replica[
     );
   }
   // What stands in the way of one must not keep the others from being restored.
-  const plans = inState('Lost').map((lost) => planLost(input, members, replicas, lost));
+  const plans = inState('Lost')
+    .filter(({ id }) => input.ownRecipient === undefined || input.ownRecipient === id)
+    .map((lost) => planLost(input, members, replicas, lost));
   const act =
     plans.find(({ kind }) => kind === 'Pull') ?? plans.find(({ kind }) => kind === 'Inspect' || kind === 'Propose');
   return act ?? plans[0] ?? planUnusable(replicas) ?? planUnreachable(input, members, replicas);
@@ -84,7 +86,7 @@ function planLost(input: PlanInput, members: Members, replicas: readonly Replica
 /** What binds every pull, a forced one too; what costs the safekeepers something comes last. */
 function obstacleTo(input: PlanInput, replicas: readonly Replica[], lost: Replica): Plan | undefined {
   return (
-    grace(input, lost) ??
+    grace(input, witnessesOf(replicas), lost) ??
     refusal(input, lost) ??
     backoff(input) ??
     inspection(input, replicas, lost) ??
@@ -101,7 +103,9 @@ function planQuorumLost(input: PlanInput, members: Members, replicas: readonly R
       'No member has this timeline any more: restore it from a backup or bring a lost disk back.',
     );
   }
-  const lost = replicas.find(({ state }) => state === 'Lost');
+  const lost = replicas.find(
+    ({ id, state }) => state === 'Lost' && (input.ownRecipient === undefined || input.ownRecipient === id),
+  );
   const intent = lost && makeIntent(input, members, replicas, lost.id, true);
   if (lost === undefined || intent === undefined) {
     return blocked(

@@ -44,8 +44,10 @@ export function waitForWitnesses(
   };
 }
 
-/** Rule R19: lost for the whole grace period without interruption. */
-export function grace({ policy, memory, observation, nowMs }: PlanInput, lost: Replica): Plan | undefined {
+/** Rule R19, and of rule R4 the fence by grace: lost for the whole grace period without interruption. */
+export function grace(input: PlanInput, witnesses: readonly Witness[], lost: Replica): Plan | undefined {
+  const { policy, memory, observation, nowMs } = input;
+  if (input.ownRecipient === lost.id && chooseFencing(policy, witnesses) === 'ByTerms') return undefined;
   const gracePeriodMs = Math.max(policy.gracePeriodMs, GRACE_PERIOD_MIN_MS);
   const remainingMs = gracePeriodMs - sameAnswerForMs(memory, observation, lost.id, nowMs);
   if (remainingMs <= 0) return undefined;

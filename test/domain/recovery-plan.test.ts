@@ -271,6 +271,24 @@ test('R19: the grace period runs from the first "not found" and is 15 s at least
   expect(after(15_000, 0)).toMatchObject({ kind: 'Pull' });
 });
 
+test('R19: who restores its own replica, which cannot return, waits only where the fence is by grace (R4)', () => {
+  const own = (answers: Record<number, Answer>, ownRecipient: SafekeeperId | undefined) =>
+    plan(answers, { sinceMs: NOW_MS, policy: { fencing: 'WhenIdle' }, ownRecipient });
+  const busy = { 1: present({ compute: 'Connected' }), 2: OK, 3: LOST };
+  expect(own(ONE_LOST, id(3))).toMatchObject({ kind: 'Pull', intent: { fencing: 'ByTerms' } });
+  expect(own(ONE_LOST, undefined)).toMatchObject({ kind: 'Wait', reason: 'GracePeriod' });
+  expect(own(busy, id(3))).toMatchObject({ kind: 'Wait', reason: 'GracePeriod' });
+});
+
+test('who restores its own replica plans for no other one', () => {
+  const answers = { 1: LOST, 2: OK, 3: OK, 4: OK, 5: LOST };
+  expect(plan(answers, { ownRecipient: id(5) })).toMatchObject({ kind: 'Pull', intent: { recipient: id(5) } });
+  const full = inspected(observe(answers), {
+    rooms: new Map([[id(5), { kind: 'Measured', capacityBytes: 100, usedBytes: 100 }]]),
+  });
+  expect(plan(answers, { ownRecipient: id(5), evidence: full })).toMatchObject({ reason: 'RecipientDiskFull' });
+});
+
 test('R20, Disabled and backoff stop a pull', () => {
   expect(plan(ONE_LOST, { brake: 'a storm' })).toMatchObject({ reason: 'StormBrake', message: 'a storm' });
   expect(plan(ONE_LOST, { policy: { mode: 'Disabled' } })).toMatchObject({ reason: 'RecoveryDisabled' });

@@ -130,6 +130,7 @@ export function planInput(
     decisions: { approved: undefined, forced: undefined },
     failed: undefined,
     fencedTerm: INITIAL_TERM,
+    ownRecipient: undefined,
     brake: undefined,
     nowMs,
     policy: { ...POLICY, ...policy },
@@ -254,6 +255,7 @@ export function planInputs(): fc.Arbitrary<PlanInput> {
           failed: mostly<FailedAttempts | undefined>(fc.constant(undefined), failures(), 4),
           fencedTerm: mostly(fc.constant(0n), fc.constantFrom(1_029n, 2n ** 64n - 1n), 4).map(term),
           brake: mostly<string | undefined>(fc.constant(undefined), fc.constant('storm')),
+          ownRecipient: mostly<SafekeeperId | undefined>(fc.constant(undefined), fc.constantFrom(...members), 4),
         })
         .map(({ now, before, sinceMs, recorded, ...rest }): PlanInput => {
           const toRecord = (list: readonly Answer[]) => Object.fromEntries(list.map((answer, at) => [at + 1, answer]));

@@ -10,6 +10,7 @@ import { membershipToSend, type RecoveryIntent } from '../../domain/recovery-int
 import type { MemberSources } from '../../domain/recovery-members.ts';
 import type { RecoveryMemory } from '../../domain/recovery-memory.ts';
 import { statusOf } from '../../domain/replica-state.ts';
+import { prepareWitnesses } from '../../recovery/prepare-witnesses.ts';
 import type { PullResult } from '../../safekeeper/pull-result.ts';
 import type { SafekeeperHandle } from '../cluster/safekeeper-handle.ts';
 import { type Observer, readInOrder } from './observe.ts';
@@ -65,7 +66,7 @@ export async function recover(
     const lostSinceMs = tracking.memory.since.get(intent.recipient)?.sinceMs;
     const recipient = cluster.safekeepers.get(intent.recipient);
     if (recipient === undefined) return discarded(`safekeeper ${intent.recipient} left the cluster`);
-    await prepareWitnesses(order, signal);
+    await prepareWitnesses(intent, order.timeline, (id) => cluster.safekeepers.get(id)?.client, signal);
     const others = intent.members.all.filter((id) => id !== intent.recipient);
     const [reads, isCurrent] = await Promise.all([
       readInOrder(order, intent.recipient, others, signal),
@@ -89,20 +90,6 @@ export async function recover(
     signal.throwIfAborted();
     return { kind: 'Failed', reason: 'RecoveryFailed', message: describeError(error) };
   }
-}
-
-/**
- * Rule R4 by terms: every witness that can be reached is raised; `confirmIntent` decides whether they were enough. Then
- * each persists its state, since any of them may turn out to be the donor (rule R15).
- */
-async function prepareWitnesses({ intent, cluster, timeline }: RecoveryOrder, signal: AbortSignal): Promise<void> {
-  const prepare = async (id: SafekeeperId) => {
-    const client = cluster.safekeepers.get(id)?.client;
-    if (intent.fencing === 'ByTerms') await client?.termBump(timeline, intent.floor, signal);
-    await client?.checkpoint(timeline, signal);
-  };
-  await Promise.allSettled(intent.witnesses.map(prepare));
-  signal.throwIfAborted();
 }
 
 /** One donor only, the one that was chosen; our own deadline, because a safekeeper has none. */

@@ -1,10 +1,9 @@
-import { limits } from '../../base/limits.ts';
 import type { SafekeeperId } from '../../domain/ids.ts';
 import type { DiskEvidence, Evidence, Observation, OwnershipEvidence, RoomEvidence } from '../../domain/observation.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { GRACE_PERIOD_MIN_MS } from '../../domain/recovery-memory.ts';
 import { statusOf } from '../../domain/replica-state.ts';
-import { segmentCount, segmentFileName, segmentsOf, snapshotSegmentRange } from '../../safekeeper/wal-segment.ts';
+import { readDisk } from '../../recovery/disk-evidence.ts';
 import type { SafekeeperHandle } from '../cluster/safekeeper-handle.ts';
 import type { Observer } from './observe.ts';
 import type { CachedDisk, Tracking } from './tracking.ts';
@@ -114,26 +113,12 @@ async function inspectDisk(
   const safekeeper = cluster.safekeepers.get(id);
   const status = statusOf(observation, id);
   if (safekeeper === undefined || status === undefined) return undefined;
-  const evidence = await unlessUnanswered(readDisk(inspector, safekeeper, signal), signal);
+  const evidence = await unlessUnanswered(readDisk(safekeeper.client, inspector.timeline, signal), signal);
   if (evidence === undefined) return undefined;
   const { flushLsn, term } = status;
   const lookAgainMs = evidence.kind === 'Missing' ? clock.monotonicMs() + DAMAGED_RECHECK_MS : Number.POSITIVE_INFINITY;
   tracking.disks = new Map([...tracking.disks, [id, { flushLsn, term, evidence, lookAgainMs }]]);
   return evidence;
-}
-
-/** Every segment that a snapshot must contain has to be on the disk, full or partial. */
-async function readDisk(observer: Observer, safekeeper: SafekeeperHandle, signal: AbortSignal): Promise<DiskEvidence> {
-  const dump = await safekeeper.client.debugDumpDisk(observer.timeline, signal);
-  if (dump === undefined || dump.offloaded || dump.positions === undefined) return { kind: 'NotApplicable' };
-  const range = snapshotSegmentRange(dump.positions);
-  // Nobody streams more than this: the pull itself will say so.
-  if (range === undefined || segmentCount(range) > limits.snapshotSegmentCountMax) return { kind: 'NotApplicable' };
-  const files = new Set(dump.files);
-  const missing = [...segmentsOf(range)]
-    .map((segment) => segmentFileName(segment, dump.positions.walSegmentSize))
-    .filter((name) => !files.has(name) && !files.has(`${name}.partial`));
-  return missing.length === 0 ? { kind: 'Complete' } : { kind: 'Missing', segments: missing };
 }
 
 async function readRoom({ client }: SafekeeperHandle, signal: AbortSignal): Promise<RoomEvidence> {

@@ -42,6 +42,7 @@ export async function isTroubled(
     decisions: { approved: undefined, forced: undefined },
     failed: undefined,
     fencedTerm: INITIAL_TERM,
+    ownRecipient: undefined,
     brake: undefined,
     nowMs: clock.monotonicMs(),
   });

@@ -1,12 +1,9 @@
 import { assertNever } from '../../base/assert.ts';
 import type { Clock } from '../../base/clock.ts';
-import { describeError } from '../../base/failure.ts';
 import type { SafekeeperId, TenantTimelineId } from '../../domain/ids.ts';
-import { minLsn } from '../../domain/lsn.ts';
-import type { Answer, Observation, Reading, ReplicaStatus } from '../../domain/observation.ts';
-import { readTooEarly } from '../../domain/replica-state.ts';
-import type { TimelineStatus } from '../../safekeeper/api.ts';
-import { segmentCount, snapshotSegmentRange } from '../../safekeeper/wal-segment.ts';
+import type { Answer, Observation } from '../../domain/observation.ts';
+import * as recovery from '../../recovery/read-replicas.ts';
+import { toReplicaStatus } from '../../recovery/replica-status.ts';
 import type { ClusterRuntime } from '../cluster/cluster-runtime.ts';
 
 /** What every read of one timeline needs. */
@@ -24,68 +21,30 @@ export async function readReplicas(
   ids: readonly SafekeeperId[],
   signal: AbortSignal,
 ): Promise<Observation> {
-  const readings = await Promise.all(ids.map((id) => readReplica(observer, id, signal)));
-  return await readAgain(toObservation(readings), (id) => readReplica(observer, id, signal));
+  return await recovery.readReplicas(sourceOf(observer), ids, signal);
 }
 
-/**
- * The reads of rule R11: the recipient first, then everybody else, and each one's own id with it (rule R14), since an
- * address may have changed hands. An id that two addresses answer with says nothing at either.
- */
+/** The reads of rule R11, in their order. */
 export async function readInOrder(
   observer: Observer,
   recipient: SafekeeperId,
   others: readonly SafekeeperId[],
   signal: AbortSignal,
 ): Promise<Observation> {
-  const strays = new Map<SafekeeperId, string>();
-  const read = (id: SafekeeperId) => readIdentified(observer, id, strays, signal);
-  const target = await read(recipient);
-  const rest = await Promise.all(others.map(read));
-  const reads = await readAgain(toObservation([target, ...rest]), read);
-  return toObservation(
-    [...reads.values()].map((reading) => {
-      const problem = strays.get(reading.id);
-      return problem === undefined ? reading : { ...reading, answer: { kind: 'Unknown', problem } };
-    }),
-  );
+  return await recovery.readInOrder(sourceOf(observer), recipient, others, signal);
 }
 
-/** Who was only read too early to know as much as its peers gets one more chance before it is judged. */
-async function readAgain(observation: Observation, read: (id: SafekeeperId) => Promise<Reading>): Promise<Observation> {
-  const early = readTooEarly(observation);
-  if (early.length === 0) return observation;
-  return toObservation([...observation.values(), ...(await Promise.all(early.map(read)))]);
-}
-
-/** `strays` collects ids that answered at an address which is not theirs. */
-async function readIdentified(
-  observer: Observer,
-  id: SafekeeperId,
-  strays: Map<SafekeeperId, string>,
-  signal: AbortSignal,
-): Promise<Reading> {
-  const startedMs = observer.clock.monotonicMs();
-  const unread = (answer: Answer): Reading => ({ id, startedMs, finishedMs: observer.clock.monotonicMs(), answer });
-  const safekeeper = observer.cluster.safekeepers.get(id);
-  if (safekeeper === undefined) return await readReplica(observer, id, signal);
-  try {
-    const node = await safekeeper.client.nodeStatus(signal);
-    if (node.id === id) return await readReplica(observer, id, signal);
-    const problem = `${safekeeper.url} answers with id ${node.id}`;
-    strays.set(node.id, problem);
-    return unread({ kind: 'Unknown', problem });
-  } catch (error) {
-    signal.throwIfAborted();
-    return unread({ kind: 'Unreachable', problem: describeError(error) });
-  }
-}
-
-/** Reads one replica. Never throws but for the signal: whatever goes wrong is an answer that says nothing. */
-async function readReplica(observer: Observer, id: SafekeeperId, signal: AbortSignal): Promise<Reading> {
-  const startedMs = observer.clock.monotonicMs();
-  const answer = await ask(observer, id, signal);
-  return { id, startedMs, finishedMs: observer.clock.monotonicMs(), answer };
+function sourceOf(observer: Observer): recovery.ReplicaSource {
+  return {
+    clock: observer.clock,
+    ask: (id, signal) => ask(observer, id, signal),
+    identify: async (id, signal) => {
+      const safekeeper = observer.cluster.safekeepers.get(id);
+      if (safekeeper === undefined) return undefined;
+      const node = await safekeeper.client.nodeStatus(signal);
+      return { id: node.id, url: safekeeper.url };
+    },
+  };
 }
 
 async function ask(observer: Observer, id: SafekeeperId, signal: AbortSignal): Promise<Answer> {
@@ -113,30 +72,4 @@ async function ask(observer: Observer, id: SafekeeperId, signal: AbortSignal): P
     default:
       return assertNever(answer);
   }
-}
-
-/** The part of a status that recovery is decided on. */
-function toReplicaStatus(status: TimelineStatus): ReplicaStatus {
-  const { walSegmentSize } = status.server;
-  const range = snapshotSegmentRange({ ...status, walSegmentSize });
-  const snapshotSizeBytes = range === undefined ? 0n : segmentCount(range) * BigInt(walSegmentSize);
-  const streaming = status.walreceivers.some((walreceiver) => walreceiver.status === 'Streaming');
-  return {
-    lastLogTerm: status.lastLogTerm,
-    flushLsn: status.flushLsn,
-    term: status.term,
-    commitLsn: status.commitLsn,
-    membership: status.membership,
-    peerHorizonLsn: status.peerHorizonLsn,
-    compute: streaming ? 'Streaming' : status.walreceivers.length > 0 ? 'Connected' : 'None',
-    walSegmentSize,
-    horizonLsn: minLsn(status.remoteConsistentLsn, status.backupLsn),
-    // Positions are whatever a remote sends.
-    timelineStartLsn: status.timelineStartLsn,
-    snapshotSizeBytes: Math.min(Number(snapshotSizeBytes), Number.MAX_SAFE_INTEGER),
-  };
-}
-
-function toObservation(readings: readonly Reading[]): Observation {
-  return new Map(readings.map((reading) => [reading.id, reading]));
 }

@@ -45,6 +45,7 @@ export function planWith({ tracking, resource, observation, clock }: Sight, evid
     decisions: pendingDecisions(object, status),
     failed: tracking.failed,
     fencedTerm: fencedTerm(status),
+    ownRecipient: undefined,
     brake: cluster.brake,
     nowMs: clock.monotonicMs(),
   });
