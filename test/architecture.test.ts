@@ -19,6 +19,10 @@ const LAYERS: Record<string, { folders: string[]; packages: string[] }> = {
     packages: ['tar-stream', 'zod'],
   },
   inspect: { folders: ['base', 'http', 'domain', 'safekeeper', 'disk', 'remote-storage'], packages: [] },
+  restore: {
+    folders: ['base', 'http', 'domain', 'safekeeper', 'recovery', 'disk', 'remote-storage', 'transfer'],
+    packages: [],
+  },
   agent: {
     folders: ['base', 'observability', 'http', 'domain', 'safekeeper', 'disk', 'remote-storage', 'transfer'],
     packages: ['zod'],

@@ -14,10 +14,11 @@ export interface Ran {
 
 /** Starts the built program with pipes; the caller ends what it does not wait for. */
 export function startBuilt(argv: readonly string[], environment: Readonly<Record<string, string>> = {}): ChildProcess {
-  return spawn(process.execPath, [PROGRAM, ...argv], {
-    env: { ...process.env, ...environment },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  const env = { ...process.env, ...environment };
+  const child = spawn(process.execPath, [PROGRAM, ...argv], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  // It may end while it is still written to.
+  child.stdin?.on('error', () => undefined);
+  return child;
 }
 
 /** What it wrote and how it ended. */
