@@ -6,6 +6,8 @@ export const limits = {
   timelineListBytesMax: 64 * 1024 * 1024,
   /** What such a list may hold, however short its items are. */
   timelineListItemsMax: 1_000_000,
+  /** What a safekeeper tells of its timelines' activity: about 1.5 KiB each. */
+  activityBytesMax: 16 * 1024 * 1024,
   /** An error body worth reading. */
   errorBodyBytesMax: 64 * 1024,
   /** Bodies that a client may send to one of our servers. */

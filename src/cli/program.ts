@@ -9,6 +9,7 @@ export const EXIT = { done: 0, failed: 1, usage: 2, refused: 3, partly: 4 } as c
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   operator: async () => (await import('./operator.ts')).operatorCommand(),
   agent: async () => (await import('./agent.ts')).agentCommand(),
+  restore: async () => (await import('./restore.ts')).restoreCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   snapshot: async () => (await import('./snapshot.ts')).snapshotCommand(),
   install: async () => (await import('./install.ts')).installCommand(),

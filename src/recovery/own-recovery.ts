@@ -3,13 +3,15 @@ import type { Clock } from '../base/clock.ts';
 import type { SafekeeperId, TenantTimelineId } from '../domain/ids.ts';
 import type { LogEnd } from '../domain/log-position.ts';
 import type { Membership } from '../domain/membership.ts';
-import type {
-  Answer,
-  DiskEvidence,
-  Evidence,
-  Observation,
-  OwnershipEvidence,
-  RoomEvidence,
+import {
+  type Answer,
+  type DiskEvidence,
+  type Evidence,
+  NO_EVIDENCE,
+  type Observation,
+  type OwnershipEvidence,
+  type ReplicaStatus,
+  type RoomEvidence,
 } from '../domain/observation.ts';
 import type { BlockedReason, Plan, WaitReason } from '../domain/plan.ts';
 import { confirmIntent } from '../domain/recovery-confirm.ts';
@@ -18,7 +20,7 @@ import { type MemberSources, resolveMembers } from '../domain/recovery-members.t
 import { EMPTY_MEMORY, type RecoveryMemory, remember } from '../domain/recovery-memory.ts';
 import { type Planned, planRecovery } from '../domain/recovery-plan.ts';
 import { RECHECK_MS } from '../domain/recovery-rules.ts';
-import { statusOf } from '../domain/replica-state.ts';
+import { judgeReplicas, statusOf } from '../domain/replica-state.ts';
 import { maxTerm, type Term } from '../domain/term.ts';
 import type { TimelineStatus } from '../safekeeper/api.ts';
 import { readDisk } from './disk-evidence.ts';
@@ -161,6 +163,17 @@ export class OwnRecovery {
       membership: membershipToSend(intent),
       fencing: intent.fencing,
     };
+  }
+
+  /** Whether a replica of our own, whose status is `own`, is hollow by what its peers say now (rule R8): why, if it is. */
+  async hollowness(own: ReplicaStatus, signal: AbortSignal): Promise<string | undefined> {
+    const { ownId } = this.options;
+    const observation = new Map(await this.observe(signal));
+    const nowMs = this.options.clock.monotonicMs();
+    observation.set(ownId, { id: ownId, startedMs: nowMs, finishedMs: nowMs, answer: { kind: 'Status', status: own } });
+    const replicas = judgeReplicas([...observation.keys()], observation, new Map(), NO_EVIDENCE);
+    const judged = replicas.find(({ id }) => id === ownId);
+    return judged?.state === 'Hollow' ? judged.message : undefined;
   }
 
   /** Who is known to have it; all of them again with the others, should more turn out to be members. */

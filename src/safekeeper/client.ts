@@ -5,6 +5,7 @@ import { formatTenantTimelineId, type TenantTimelineId } from '../domain/ids.ts'
 import type { Term } from '../domain/term.ts';
 import type { HttpRequest, HttpResponse, HttpSender } from '../http/client.ts';
 import { stringifyLosslessJson } from '../http/json.ts';
+import { ACTIVITY_QUERY, parseActivity, type TimelineActivity } from './activity.ts';
 import {
   type FilesystemUsage,
   type NodeStatus,
@@ -128,6 +129,14 @@ export class SafekeeperClient {
     const path = `/v1/debug_dump?${diskDumpQuery(timeline)}`;
     const response = await this.answer({ method: 'GET', path, timeoutMs: limits.debugDumpTimeoutMs }, signal);
     return response.status === 404 ? undefined : parseDiskDump(timeline, this.expectOk(response));
+  }
+
+  /** Of all timelines. Undefined where this API is not offered. Throws `BodyTooLarge` for more than some ten thousand. */
+  async activity(signal: AbortSignal): Promise<readonly TimelineActivity[] | undefined> {
+    const path = `/v1/debug_dump?${ACTIVITY_QUERY}`;
+    const bounds = { timeoutMs: limits.timelineListTimeoutMs, bodyBytesMax: limits.activityBytesMax };
+    const response = await this.answer({ method: 'GET', path, ...bounds }, signal);
+    return response.status === 404 ? undefined : parseActivity(this.expectOk(response));
   }
 
   /** A safekeeper has no time limit of its own for this: `timeoutMs` is for the whole transfer. */

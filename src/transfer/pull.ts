@@ -9,7 +9,7 @@ import type { RemoteStorage } from '../remote-storage/remote-storage.ts';
 import { CONTROL_FILE_NAME } from '../safekeeper/control-file-codec.ts';
 import type { TimelineStatus } from '../safekeeper/api.ts';
 import { segmentCount, snapshotSegmentRange } from '../safekeeper/wal-segment.ts';
-import { chooseDonor, identifyPeers, type IdentifiedPeer, termFloor } from './choose-donor.ts';
+import { chooseDonor, identifyPeers, termFloor } from './choose-donor.ts';
 import { SyncQueue } from './file-writer.ts';
 import { install } from './install.ts';
 import { askHosts, awaitEveryHost, type Connect, type PeerStatus } from './peer-statuses.ts';
@@ -97,16 +97,19 @@ async function pullUnlessThere(
     termFloor: termFloor(statuses),
     membership: request.membership,
   };
-  return await pull(map, donor, promise, rule, options, signal);
+  return await pullFrom(map, donor, promise, rule, options, signal);
 }
 
-/** Steps of one pull: temp directory, stream, validate, complete the directory and make it durable, install. */
-async function pull(
+/**
+ * A pull whose donor and promise the caller has decided on: temp directory, stream, validate, complete the directory and make
+ * it durable, install. Failures as of {@link handlePullRequest}, but the disk's errors are the system's own.
+ */
+export async function pullFrom(
   map: TimelineMap,
-  donor: IdentifiedPeer,
+  donor: PeerStatus,
   promise: SnapshotPromise,
   rule: TombstoneRule,
-  options: PullOptions,
+  options: Pick<PullOptions, 'transfers' | 'stallTimeoutMs'>,
   signal: AbortSignal,
 ): Promise<PullOutcome> {
   const { id } = promise;

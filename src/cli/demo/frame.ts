@@ -117,13 +117,14 @@ function rowLine(row: TimelineRow, nameWidth: number, barWidth: number, glyphs: 
 }
 
 /** Both ends tell names apart: the cluster and tenant stand first, the timeline last. */
-function shorten(text: string, width: number, glyphs: Glyphs): string {
+export function shorten(text: string, width: number, glyphs: Glyphs): string {
   if (text.length <= width) return text;
   const tail = Math.floor((width - 1) / 2);
   return text.slice(0, width - 1 - tail) + glyphs.ellipsis + text.slice(text.length - tail);
 }
 
-function clipLine(line: Line, width: number, glyphs: Glyphs): Line {
+/** What does not fit is cut off. */
+export function clipLine(line: Line, width: number, glyphs: Glyphs): Line {
   const length = line.reduce((sum, { text }) => sum + text.length, 0);
   if (length <= width) return line;
   const clipped: Span[] = [];
@@ -135,7 +136,7 @@ function clipLine(line: Line, width: number, glyphs: Glyphs): Line {
   return [...clipped, { text: glyphs.ellipsis, style: 'dim' }];
 }
 
-function plain(text: string): Span {
+export function plain(text: string): Span {
   return { text, style: 'plain' };
 }
 
