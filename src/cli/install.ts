@@ -28,7 +28,7 @@ import { TransferMemory } from '../transfer/transfer-memory.ts';
 import type { BodyWatch, SnapshotBody } from '../transfer/watched-body.ts';
 import { addOutgoingOptions, openOutgoing, type OutgoingFlags } from './agent-credentials.ts';
 import { durationOption } from './duration-option.ts';
-import { EXIT } from './program.ts';
+import { endRefused, interrupted } from './refusals.ts';
 import { remoteStorageOption } from './remote-storage.ts';
 import { parseSafekeeperIdArgument } from './safekeeper-id-argument.ts';
 import { stopSignal } from './stop-signal.ts';
@@ -52,6 +52,7 @@ const UNKNOWN_TIMEOUT_MS = 5 * 60_000;
 /** What is not done for the sake of what is there already, or of what the peers know. */
 const REFUSALS: ReadonlySet<string> = new Set([
   'Refused',
+  'DataDirectoryLocked',
   'TimelineExists',
   'TimelineNotLoaded',
   'TimelineDeleted',
@@ -68,7 +69,7 @@ export function installCommand(): Command {
     .description('put a timeline from a tar file into a data directory, if the peers show that it is safe')
     .argument('<file>', `tar file of snapshot; ${PIPE} reads standard input`)
     .requiredOption('--data-dir <directory>', 'data directory of a safekeeper that is not running')
-    .requiredOption('--peer <url>', 'another safekeeper of the timeline (http://host:port); once for each', collectPeer)
+    .requiredOption('--peer <url...>', 'the other safekeepers: repeated, or separated by commas', collectUrls)
     .option(
       '--id <number>',
       'safekeeper id, needed while the directory has no safekeeper.id',
@@ -98,12 +99,7 @@ async function install(file: string, flags: InstallFlags): Promise<void> {
   try {
     await run(file, flags, stop);
   } catch (thrown) {
-    const error = stop.aborted
-      ? new Failure('Interrupted', `interrupted (${String(stop.reason)}): nothing was installed`)
-      : thrown;
-    if (!(error instanceof Failure) || !REFUSALS.has(error.reason)) throw error;
-    process.stderr.write(`${describeError(error)}\n`);
-    process.exitCode = EXIT.refused;
+    endRefused(stop.aborted ? interrupted(stop, 'installed') : thrown, REFUSALS);
   }
 }
 
@@ -226,14 +222,17 @@ function report(outcome: InstallOutcome, view: TransferView): void {
   );
 }
 
-function collectPeer(text: string, before: readonly string[] = []): string[] {
-  if (!/^https?:\/\/./.test(text)) throw new InvalidArgumentError('It must be http://host:port or https://host:port.');
-  if (before.length >= limits.pullHostsMax) {
-    throw new InvalidArgumentError(`There may be at most ${limits.pullHostsMax}.`);
-  }
-  return [...before, text];
+function collectUrls(text: string, before: readonly string[] = []): string[] {
+  const urls = text.split(',').map((part) => part.trim().replace(/\/+$/, ''));
+  const wrong = urls.find((url) => !URL.canParse(url) || !/^https?:\/\/[^/?#]/i.test(url));
+  if (wrong !== undefined) throw new InvalidArgumentError('It must be a URL such as http://safekeeper-1:7676.');
+  const all = [...new Set([...before, ...urls])];
+  if (all.length <= limits.pullHostsMax) return all;
+  throw new InvalidArgumentError(`There may be at most ${limits.pullHostsMax}.`);
 }
 
 function parseMembers(text: string): SafekeeperId[] {
-  return text.split(',').map((id) => parseSafekeeperIdArgument(id.trim()));
+  const ids = text.split(',').map((id) => parseSafekeeperIdArgument(id.trim()));
+  if (new Set(ids).size === ids.length) return ids;
+  throw new InvalidArgumentError('It must be different safekeeper ids, for example 1,2,3.');
 }

@@ -21,6 +21,7 @@ import { type ArchiveSink, passArchive, type PassedArchive } from '../transfer/p
 import { openDirectorySnapshot, requestSnapshot, type SnapshotSource } from '../transfer/snapshot-source.ts';
 import { TransferMemory } from '../transfer/transfer-memory.ts';
 import { addOutgoingOptions, openOutgoing, type OutgoingFlags } from './agent-credentials.ts';
+import { endRefused, interrupted } from './refusals.ts';
 import { remoteStorageOption } from './remote-storage.ts';
 import { parseSafekeeperIdArgument } from './safekeeper-id-argument.ts';
 import { stopSignal } from './stop-signal.ts';
@@ -36,6 +37,9 @@ interface SnapshotFlags extends OutgoingFlags {
 }
 
 const PIPE = '-';
+
+/** Whoever runs on the directory would go on writing. */
+const REFUSALS: ReadonlySet<string> = new Set(['DataDirectoryLocked']);
 
 /**
  * `safekeeper-operator snapshot`: one timeline of a safekeeper, an agent or a data directory as a tar file, which is there
@@ -66,7 +70,7 @@ Examples:
   $ safekeeper-operator snapshot TENANT/TIMELINE --from /data --for 3 --to - | ssh safekeeper-3 \\
       safekeeper-operator install - --data-dir /data --peer http://safekeeper-1:7676 --peer http://safekeeper-2:7676
 
-The file is complete and checked as soon as it is there. Exit code 0: written, 1: failed, 2: bad usage.`;
+The file is complete and checked as soon as it is there. Exit code 0: written, 1: failed, 2: bad usage, 3: refused, because a safekeeper runs on the directory.`;
 
 async function snapshot(id: TenantTimelineId, flags: SnapshotFlags): Promise<void> {
   if (flags.to === PIPE && process.stdout.isTTY) {
@@ -76,8 +80,7 @@ async function snapshot(id: TenantTimelineId, flags: SnapshotFlags): Promise<voi
   try {
     await run(id, flags, stop);
   } catch (error) {
-    if (!stop.aborted) throw error;
-    throw new Failure('Interrupted', `interrupted (${String(stop.reason)}): nothing was written`, { cause: error });
+    endRefused(stop.aborted ? interrupted(stop, 'written') : error, REFUSALS);
   }
 }
 

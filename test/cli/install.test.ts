@@ -302,10 +302,10 @@ describe('bad input is one clear line', () => {
     expectLine(await install('--timeline', other), 1, /^the archive is of timeline .*, not .*b{32}$/m);
     {
       await using _lock = await acquirePidLock(data);
-      expectLine(await install(), 1, /is in use by process \d+/m);
+      expectLine(await install(), 3, /is in use by process \d+/m);
     }
     expectLine(await runBuilt(['install', file, '--data-dir', data, '--id', '3']), 2, /required option '--peer/);
-    expectLine(await install('--peer', 'safekeeper-1'), 2, /It must be http:\/\/host:port/);
+    expectLine(await install('--peer', 'safekeeper-1'), 2, /It must be a URL such as/);
     await startPeer(3, undefined);
     expectLine(await install(), 3, /answers with id 3, the id of this data directory/m);
     expectNothing();

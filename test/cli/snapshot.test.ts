@@ -205,7 +205,7 @@ describe('bad input is one clear line', () => {
     const data = await placeOffline();
     {
       await using _lock = await acquirePidLock(data);
-      await expectLine([NAME, '--from', data, '--for', '4', '--to', file], 1, /is in use by process \d+/);
+      await expectLine([NAME, '--from', data, '--for', '4', '--to', file], 3, /is in use by process \d+/);
     }
     await expectLine(
       [NAME, '--from', '/nowhere', '--for', '4', '--to', file],

@@ -179,6 +179,17 @@ describe('an archive that holds what the peers have', () => {
     expect(decodeControlFile(live.get('safekeeper.control')!).membership).toEqual(membership);
   });
 
+  test('and is offloaded is installed for the safekeeper whose part is in remote storage, and no other', async () => {
+    const snapshot = await recordedSnapshot('offloaded');
+    const others = await install(snapshot, snapshot.body);
+    expect(others.outcome).toMatchObject({ reason: { message: expect.stringContaining('does not belong') as string } });
+    expectNothing(others);
+    const { partialBackup } = decodeControlFile(snapshot.files.get('safekeeper.control')!);
+    const own = partialBackup.map((segment) => ({ ...segment, name: segment.name.replace(/_sk\d+/, `_sk${OWN_ID}`) }));
+    const { live } = await install(snapshot, await changed(snapshot, { partialBackup: own }));
+    expect(decodeControlFile(live.get('safekeeper.control')!)).toMatchObject({ term: FLOOR, partialBackup: own });
+  });
+
   test('waits until it may, and is looked at again when the plan was discarded', async () => {
     const snapshot = await recordedSnapshot('resident_partial');
     const wait = { kind: 'Wait', reason: 'GracePeriod', message: 'Grace.', untilMs: 0 } as const;
