@@ -15,7 +15,7 @@ import type { RoomEvidence } from '../domain/observation.ts';
 import { INITIAL_TERM } from '../domain/term.ts';
 import { HttpClient } from '../http/client.ts';
 import { OwnRecovery } from '../recovery/own-recovery.ts';
-import { Peers } from '../recovery/peers.ts';
+import { describeSilence, type Peer, Peers } from '../recovery/peers.ts';
 import type { RemoteStorageLocation } from '../remote-storage/location.ts';
 import { openRemoteStorage } from '../remote-storage/open-remote-storage.ts';
 import { installArchive, type InstallOutcome } from '../restore/install-archive.ts';
@@ -33,7 +33,7 @@ import { remoteStorageOption } from './remote-storage.ts';
 import { parseSafekeeperIdArgument } from './safekeeper-id-argument.ts';
 import { stopSignal } from './stop-signal.ts';
 import { parseTimelineArgument } from './timeline-argument.ts';
-import { createTransferView, type TransferView } from './transfer-view.ts';
+import { canRedraw, createTransferView, type TransferView } from './transfer-view.ts';
 
 interface InstallFlags extends OutgoingFlags {
   readonly dataDir: string;
@@ -104,7 +104,7 @@ async function install(file: string, flags: InstallFlags): Promise<void> {
 }
 
 async function run(file: string, flags: InstallFlags, signal: AbortSignal): Promise<void> {
-  const log = createLogger('info');
+  const log = createLogger(canRedraw(process.stderr, process.env) ? 'silent' : 'info');
   const random = () => randomBytes(8).toString('hex');
   const dataDirectory = resolve(flags.dataDir);
   const memory = new TransferMemory();
@@ -131,16 +131,14 @@ async function run(file: string, flags: InstallFlags, signal: AbortSignal): Prom
       ...watch,
       meter: view.meter,
       recovery,
-      beforeRound: async (whole) => {
-        if (peers.silent.length > 0) await peers.identify(whole);
-      },
+      beforeRound: introduceTo(peers),
       onWait: (message) => view.waiting(message),
       remoteStorage,
       clock: systemClock,
     },
     signal,
   );
-  report(outcome, view);
+  report(outcome, peers, view);
 }
 
 interface Input {
@@ -203,9 +201,33 @@ async function openRecovery(
   });
 }
 
-function report(outcome: InstallOutcome, view: TransferView): void {
-  if (outcome.kind === 'Refused')
-    throw new Failure('Refused', `refused: ${outcome.message}`, { retry: 'after-change' });
+/**
+ * Asks who the peers are, until all have told; each is asked once for something that needs the token for all timelines: a
+ * token that is refused does not get better by waiting. Throws a Failure `CredentialsInvalid` or `SafekeeperIdConflict`.
+ */
+function introduceTo(peers: Peers): (signal: AbortSignal) => Promise<void> {
+  const trusted = new Set<SafekeeperId>();
+  return async (signal) => {
+    if (peers.silent.length > 0) await peers.identify(signal);
+    const strangers = peers.known.filter(({ id }) => !trusted.has(id));
+    const present = async ({ id, client }: Peer) => {
+      const refused = await client.utilization(signal).then(
+        () => undefined,
+        (error: unknown) => (error instanceof Failure && error.reason === 'CredentialsInvalid' ? error : undefined),
+      );
+      if (refused !== undefined) throw refused;
+      trusted.add(id);
+    };
+    await Promise.all(strangers.map(present));
+    signal.throwIfAborted();
+  };
+}
+
+function report(outcome: InstallOutcome, { silent }: Peers, view: TransferView): void {
+  if (outcome.kind === 'Refused') {
+    const unanswered = silent.length === 0 ? '' : ` No answer: ${silent.map(describeSilence).join('; ')}.`;
+    throw new Failure('Refused', `refused: ${outcome.message}${unanswered}`, { retry: 'after-change' });
+  }
   const { id, flushLsn, controlFile } = outcome.timeline;
   const flush = formatLsn(flushLsn);
   view.done(

@@ -26,7 +26,7 @@ import { remoteStorageOption } from './remote-storage.ts';
 import { parseSafekeeperIdArgument } from './safekeeper-id-argument.ts';
 import { stopSignal } from './stop-signal.ts';
 import { parseTimelineArgument } from './timeline-argument.ts';
-import { createTransferView } from './transfer-view.ts';
+import { canRedraw, createTransferView } from './transfer-view.ts';
 
 interface SnapshotFlags extends OutgoingFlags {
   readonly from: string;
@@ -85,7 +85,7 @@ async function snapshot(id: TenantTimelineId, flags: SnapshotFlags): Promise<voi
 }
 
 async function run(id: TenantTimelineId, flags: SnapshotFlags, signal: AbortSignal): Promise<void> {
-  const log = createLogger('info');
+  const log = createLogger(canRedraw(process.stderr, process.env) ? 'silent' : 'info');
   const memory = new TransferMemory();
   const random = () => randomBytes(8).toString('hex');
   await using remoteStorage = flags.remoteStorage && openRemoteStorage(flags.remoteStorage, random);

@@ -5,12 +5,14 @@ import { formatBytes } from './demo/format.ts';
 
 const REDRAW_INTERVAL_MS = 100;
 const LOG_INTERVAL_MS = 10_000;
+const STEADY_AFTER_MS = 500;
 const DEFAULT_COLUMNS = 80;
 const ERASE_LINE_END = '\u001B[K';
 
 /** What a terminal looks like to us. */
 export interface Terminal {
   readonly isTTY?: boolean;
+  /** 0 or undefined when it is not known. */
   readonly columns?: number;
   write(text: string): unknown;
 }
@@ -24,6 +26,11 @@ export interface TransferView extends Disposable {
   done(sentence: string, message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
+/** Whether a line can be written anew; log lines would tear it. */
+export function canRedraw(output: Terminal, environment: Readonly<Record<string, string | undefined>>): boolean {
+  return output.isTTY === true && environment['TERM'] !== 'dumb';
+}
+
 /** A line that is written anew on a terminal that can, log lines every ten seconds anywhere else. */
 export function createTransferView(
   output: Terminal,
@@ -31,7 +38,7 @@ export function createTransferView(
   clock: Clock,
   log: Logger,
 ): TransferView {
-  const canRedraw = output.isTTY === true && environment['TERM'] !== 'dumb';
+  const redraws = canRedraw(output, environment);
   const state = {
     bytes: 0,
     segments: 0,
@@ -40,18 +47,18 @@ export function createTransferView(
   };
   const startedMs = clock.monotonicMs();
   const show = () => {
-    if (canRedraw) {
+    if (redraws) {
       const line = formatLine(state, clock.monotonicMs() - startedMs);
-      output.write(`\r${line.slice(0, (output.columns ?? DEFAULT_COLUMNS) - 1)}${ERASE_LINE_END}`);
+      output.write(`\r${line.slice(0, (output.columns || DEFAULT_COLUMNS) - 1)}${ERASE_LINE_END}`);
     } else {
       const { bytes, segments, totalBytes, waitsFor } = state;
       log.info({ bytes, segments, totalBytes, waitsFor }, 'in progress');
     }
   };
-  const timer = setInterval(show, canRedraw ? REDRAW_INTERVAL_MS : LOG_INTERVAL_MS);
+  const timer = setInterval(show, redraws ? REDRAW_INTERVAL_MS : LOG_INTERVAL_MS);
   const end = () => {
     clearInterval(timer);
-    if (canRedraw) output.write(`\r${ERASE_LINE_END}`);
+    if (redraws) output.write(`\r${ERASE_LINE_END}`);
   };
   return {
     meter: {
@@ -68,11 +75,11 @@ export function createTransferView(
     waiting: (what) => {
       if (what === state.waitsFor) return;
       state.waitsFor = what;
-      if (!canRedraw && what !== undefined) log.info({ waitsFor: what }, 'waiting');
+      if (!redraws && what !== undefined) log.info({ waitsFor: what }, 'waiting');
     },
     done: (sentence, message, fields) => {
       end();
-      if (canRedraw) output.write(`${sentence}\n`);
+      if (redraws) output.write(`${sentence}\n`);
       else log.info(fields, message);
     },
     [Symbol.dispose]: end,
@@ -86,16 +93,18 @@ interface TransferState {
   readonly waitsFor: string | undefined;
 }
 
-/** `12.0 MiB of 48.0 MiB, 25 %, 103.2 MiB/s, 1 s left; waiting for …` */
+/** `12.0 MiB of 48.0 MiB, 25 %, 103.2 MiB/s, 1 s left`; what is waited for in place of the speed. */
 function formatLine({ bytes, totalBytes, waitsFor }: TransferState, elapsedMs: number): string {
+  const all = totalBytes === undefined ? undefined : Math.max(totalBytes, bytes, 1);
+  const done = all === undefined ? [formatBytes(bytes)] : [`${formatBytes(bytes)} of ${formatBytes(all)}`];
+  if (all !== undefined) done.push(`${Math.floor((100 * bytes) / all)} %`);
+  if (waitsFor !== undefined) return `${done.join(', ')}; ${waitsFor}`;
   const bytesPerMs = bytes / Math.max(elapsedMs, 1);
-  const parts = [formatBytes(bytes)];
-  if (totalBytes !== undefined && totalBytes > 0) {
-    const left = Math.max(totalBytes - bytes, 0);
-    parts[0] += ` of ${formatBytes(Math.max(totalBytes, bytes))}`;
-    parts.push(`${Math.floor((100 * bytes) / Math.max(totalBytes, bytes, 1))} %`);
-    if (left > 0 && bytes > 0) parts.push(`${Math.ceil(left / bytesPerMs / 1_000)} s left`);
+  done.push(`${formatBytes(Math.round(bytesPerMs * 1_000))}/s`);
+  // The first moments say nothing.
+  const isSteady = elapsedMs >= STEADY_AFTER_MS && bytes > 0;
+  if (all !== undefined && all > bytes && isSteady) {
+    done.push(`${Math.ceil((all - bytes) / bytesPerMs / 1_000)} s left`);
   }
-  if (waitsFor === undefined) parts.splice(2, 0, `${formatBytes(Math.round(bytesPerMs * 1_000))}/s`);
-  return parts.join(', ') + (waitsFor === undefined ? '' : `; ${waitsFor}`);
+  return done.join(', ');
 }

@@ -199,6 +199,14 @@ describe('safety', () => {
     expectNothing();
   });
 
+  test('without a configuration nothing is guessed before all peers have told their ids', async () => {
+    await lose('gen0_v9');
+    urls[1] = `http://127.0.0.1:${await freePort()}`;
+    const ran = await install('--unknown-timeout', '300ms');
+    expectLine(ran, 3, /^refused: Waiting for the ids of all peers.* No answer: .*ECONNREFUSED.*\.$/m);
+    expectNothing();
+  });
+
   test('when the others have lost it, too, it is refused', async () => {
     await lose('resident_partial');
     await stopPeers();
@@ -323,8 +331,10 @@ describe('bad input is one clear line', () => {
     await startPeer(2, 'resident_partial', { tokens });
     const token = join(directory, 'token');
     writeFileSync(token, await wrong.issue({ scope: 'safekeeperdata' }));
-    const argv = ['--auth-token-path', token, '--unknown-timeout', '300ms'];
-    expectLine(await install(...argv), 3, /^refused: .*answered 403/m);
+    const argv = ['--auth-token-path', token];
+    expectLine(await install(...argv), 1, /^http:.*: answered 403/m);
+    writeFileSync(token, await right.issue({ scope: 'tenant', tenant_id: TENANT }));
+    expectLine(await install(...argv), 1, /^http:.*: answered 403/m);
     expectNothing();
     writeFileSync(token, await right.issue({ scope: 'safekeeperdata' }));
     expect((await install(...argv)).code).toBe(0);
