@@ -1,9 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { assertNever } from '../base/assert.ts';
-import type { LogEnd } from '../domain/log-position.ts';
-import { formatLsn, INVALID_LSN } from '../domain/lsn.ts';
+import { archiveBehind, refuseArchive } from '../domain/archive-rules.ts';
 import type { Fencing } from '../domain/recovery-intent.ts';
-import type { TermHistory } from '../domain/term.ts';
 import type { ConfirmedRecovery, OwnDecision, OwnRecovery } from '../recovery/own-recovery.ts';
 import type { RemoteStorage } from '../remote-storage/remote-storage.ts';
 import type { OpenedArchive } from '../transfer/receive.ts';
@@ -53,8 +51,8 @@ export async function installArchive(
     const decision = await untilAct(options, signal);
     if (decision.kind !== 'Act') return decision;
     // Before anybody is fenced for nothing.
-    const behind = compare(staged, decision.intent.planned, `safekeeper ${decision.intent.donor}`);
-    if (behind !== undefined) return behind;
+    const behind = archiveBehind(staged, decision.intent.planned, decision.intent.donor);
+    if (behind !== undefined) return refused(behind);
     const confirmed = await options.recovery.confirm(decision.intent, signal);
     if (confirmed.kind === 'Confirmed') return await conclude(map, staged, confirmed, options, signal);
     if (++discarded === DISCARDED_MAX) return refused(`The peers do not come to rest: ${confirmed.message}.`);
@@ -129,12 +127,17 @@ async function conclude(
   signal: AbortSignal,
 ): Promise<InstallOutcome> {
   const { donor, donorStatus, expected, floor, membership, fencing } = confirmed;
-  const who = `safekeeper ${donor.id}`;
-  const refusal = compare(staged, expected, who) ?? suspect(staged, confirmed, who);
-  if (refusal !== undefined) return refusal;
+  const { flushLsn, lastLogTerm, received } = staged;
+  const { termHistory } = received.controlFile;
+  const { generation } = membership ?? donorStatus.membership;
+  const refusal = refuseArchive(
+    { flushLsn, lastLogTerm, termHistory, generation: received.controlFile.membership.generation },
+    { ...expected, id: donor.id, termHistory: donorStatus.termHistory, generation },
+  );
+  if (refusal !== undefined) return refused(refusal);
   const promise = {
     id: staged.id,
-    donor: who,
+    donor: `safekeeper ${donor.id}`,
     recipient: map.safekeeperId,
     remoteStorage,
     server: donorStatus.server,
@@ -143,47 +146,6 @@ async function conclude(
     membership,
   };
   return { kind: 'Installed', timeline: await installStaged(map, staged, promise, signal), fencing };
-}
-
-/** Rule R2 for what is not a member: it may not lack anything that the most advanced witness has. */
-function compare(archive: LogEnd, witness: LogEnd, who: string): Refusal | undefined {
-  if (archive.lastLogTerm >= witness.lastLogTerm && archive.flushLsn >= witness.flushLsn) return undefined;
-  return refused(
-    `The archive is too old: its log ends at ${describe(archive)}, that of ${who} at ${describe(witness)}, so it may lack acknowledged commits; make a new one, with no compute writing until it is installed, or use restore.`,
-  );
-}
-
-/** What shows that the archive and the peers are not of one history. */
-function suspect(
-  { flushLsn, lastLogTerm, received }: StagedArchive,
-  { donorStatus, membership }: ConfirmedRecovery,
-  who: string,
-): Refusal | undefined {
-  const { generation } = received.controlFile.membership;
-  const known = (membership ?? donorStatus.membership).generation;
-  if (generation > known) {
-    return refused(
-      `The archive has membership generation ${generation}, but the peers only know of ${known}: a change has not reached them yet, or they were put back.`,
-    );
-  }
-  // All of them may have lost it, and nothing would tell how much is missing from the archive.
-  if (flushLsn !== INVALID_LSN && donorStatus.flushLsn === INVALID_LSN) {
-    return refused('No peer has any WAL of this timeline, so nothing shows that the archive is not too old.');
-  }
-  // Whoever has WAL of a term has the history of the one proposer that was elected in it.
-  const upTo = (history: TermHistory) =>
-    history.filter(({ term }) => term <= lastLogTerm).map(({ term, lsn }) => `${term} from ${formatLsn(lsn)}`);
-  const [ours, theirs] = [upTo(received.controlFile.termHistory), upTo(donorStatus.termHistory)];
-  if (lastLogTerm === donorStatus.lastLogTerm && ours.join() !== theirs.join()) {
-    return refused(
-      `The archive and ${who} do not tell the same history of terms (${ours.at(-1)}; ${theirs.at(-1)}): they are not of one timeline's life.`,
-    );
-  }
-  return undefined;
-}
-
-function describe({ flushLsn, lastLogTerm }: LogEnd): string {
-  return `${formatLsn(flushLsn)} in term ${lastLogTerm}`;
 }
 
 function refused(message: string): Refusal {
