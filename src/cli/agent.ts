@@ -8,7 +8,7 @@ import { limits } from '../base/limits.ts';
 import { createLogger, type LogLevel } from '../base/log.ts';
 import { nodeDiskUsage } from '../disk/disk-usage.ts';
 import { nodeFileSystem } from '../disk/node-file-system.ts';
-import { parseSafekeeperId, type SafekeeperId } from '../domain/ids.ts';
+import type { SafekeeperId } from '../domain/ids.ts';
 import { HttpClient } from '../http/client.ts';
 import { createRegistry, registerProcessMetrics } from '../observability/metrics.ts';
 import type { RemoteStorageLocation } from '../remote-storage/location.ts';
@@ -17,6 +17,7 @@ import { addCredentialOptions, type CredentialFlags, openIncoming, openOutgoing 
 import { durationOption } from './duration-option.ts';
 import { type ListenAddress, parseListenAddress } from './listen-address.ts';
 import { remoteStorageOption } from './remote-storage.ts';
+import { parseSafekeeperIdArgument } from './safekeeper-id-argument.ts';
 import { keepHeapSmall } from './small-heap.ts';
 import { stopSignal } from './stop-signal.ts';
 
@@ -48,7 +49,11 @@ export function agentCommand(): Command {
   const command = new Command('agent')
     .description('serve a data directory with the HTTP API of a safekeeper, as donor and recipient')
     .requiredOption('--data-dir <directory>', 'data directory of one safekeeper; must exist')
-    .option('--id <number>', 'safekeeper id, needed while the directory has no safekeeper.id', parseId)
+    .option(
+      '--id <number>',
+      'safekeeper id, needed while the directory has no safekeeper.id',
+      parseSafekeeperIdArgument,
+    )
     .addOption(
       new Option('--listen <host:port>', 'where to listen; port 0 picks one')
         .argParser(parseListenAddress)
@@ -125,12 +130,6 @@ async function serve(flags: AgentFlags): Promise<void> {
     // An open channel would keep the process.
     if (process.connected) process.disconnect();
   }
-}
-
-function parseId(text: string): SafekeeperId {
-  const id = parseSafekeeperId(text);
-  if (id === undefined) throw new InvalidArgumentError('It must be a number from 0 to 2^64 - 1, for example 3.');
-  return id;
 }
 
 function parseCount(text: string): number {

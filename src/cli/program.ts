@@ -11,6 +11,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   agent: async () => (await import('./agent.ts')).agentCommand(),
   restore: async () => (await import('./restore.ts')).restoreCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
+  snapshot: async () => (await import('./snapshot.ts')).snapshotCommand(),
+  install: async () => (await import('./install.ts')).installCommand(),
   crds: async () => (await import('./crds.ts')).crdsCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
 };

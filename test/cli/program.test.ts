@@ -40,7 +40,8 @@ test('help and version are no errors', async () => {
   expect(await run('--version')).toEqual({ code: 0, output: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   const help = await run('--help');
   expect(help.code).toBe(0);
-  for (const command of ['operator', 'agent', 'status', 'crds', 'demo']) expect(help.output).toContain(command);
+  for (const command of ['operator', 'agent', 'status', 'snapshot', 'install', 'crds', 'demo'])
+    expect(help.output).toContain(command);
 });
 
 test('what cannot be done is one line without a stack trace, exit code 1', async () => {
