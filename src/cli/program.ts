@@ -9,6 +9,7 @@ export const EXIT = { done: 0, failed: 1, usage: 2, refused: 3, partly: 4 } as c
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   operator: async () => (await import('./operator.ts')).operatorCommand(),
   agent: async () => (await import('./agent.ts')).agentCommand(),
+  inspect: async () => (await import('./inspect.ts')).inspectCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   crds: async () => (await import('./crds.ts')).crdsCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),
