@@ -116,7 +116,7 @@ function summaryMark({ problemCount }: InspectTotals): string {
 function summary(totals: InspectTotals): string {
   const { timelineCount, unsoundCount, problemCount, noticeCount, deep, walBytes, recordCount, elapsedMs } = totals;
   const timelines = count(timelineCount, 'timeline');
-  const state = problemCount === 0 ? 'sound' : `${count(problemCount, 'problem')}, ${unsoundCount} of them unsound`;
+  const state = problemCount === 0 ? 'all sound' : `${unsoundCount} of them unsound: ${count(problemCount, 'problem')}`;
   const notices = noticeCount === 0 ? '' : `, ${count(noticeCount, 'notice')}`;
   const seconds = `${(elapsedMs / 1000).toFixed(1)} s`;
   const read = deep

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
@@ -63,6 +64,8 @@ export function inspectCommand(): Command {
 async function inspect(dataDirectory: string, flags: InspectFlags): Promise<number> {
   const output = openOutput(process.stdout);
   const signal = AbortSignal.any([stopSignal(), output.closed]);
+  // Whatever is under way listens; how much that can be is bounded elsewhere.
+  setMaxListeners(0, signal);
   const write = (text: string) => output.write(text, signal);
   const view = flags.json ? new InspectJson(write) : new InspectTable(write, flags.verbose === true);
   const inUseBy = await findPidLockHolder(dataDirectory);
@@ -81,8 +84,14 @@ async function inspect(dataDirectory: string, flags: InspectFlags): Promise<numb
     },
     signal,
   );
-  const totals = await show(reports, view, flags.deep === true);
-  return totals.problemCount === 0 ? 0 : 1;
+  try {
+    const totals = await show(reports, view, flags.deep === true);
+    return totals.problemCount === 0 ? 0 : 1;
+  } catch (error) {
+    // As after "| head": nobody is there to be told.
+    if (output.closed.aborted) return 1;
+    throw error;
+  }
 }
 
 async function show(

@@ -1,10 +1,9 @@
 import { limits } from '../base/limits.ts';
-import type { FileSystem } from '../disk/file-system.ts';
-import { openInDirectory } from '../disk/open-in-directory.ts';
 import type { Lsn } from '../domain/lsn.ts';
 import { type VerifiedStretch, verifyWal, type WalBuffers, type WalStretch } from '../safekeeper/verify-wal.ts';
 import { findRecordBehindEnd } from '../safekeeper/wal-behind-end.ts';
 import { requirePageMagic } from '../safekeeper/wal-end.ts';
+import type { WalSource } from '../safekeeper/wal-walk.ts';
 
 /** A stretch of WAL in a timeline's directory: plain values, so that another thread can be asked. */
 export interface StretchJob {
@@ -27,12 +26,11 @@ export interface StretchChecker {
 
 /** Reads a stretch and, at the end of the WAL, what follows. */
 export async function checkStretch(
-  files: FileSystem,
-  { directory, stretch }: StretchJob,
+  source: WalSource,
+  stretch: WalStretch,
   buffers: WalBuffers,
   signal: AbortSignal,
 ): Promise<CheckedStretch> {
-  const source = openInDirectory(files, directory);
   const bounds = { breakCountMax: limits.inspectBreaksMax, oddityCountMax: limits.inspectOdditiesMax };
   const verified = await verifyWal(source, stretch, buffers, bounds, signal);
   if (stretch.limitLsn !== undefined) return { verified, recordBehindEndLsn: undefined };

@@ -7,7 +7,7 @@ import type { DirectoryFinding, Finding, Segments, TimelineFinding } from './fin
 
 /** How to get a whole copy; the end of most advice. */
 const PULL_AGAIN =
-  'Stop the safekeeper, move this directory to quarantine/ and pull the timeline from a peer ("restore" does both).';
+  'Stop the safekeeper, move this directory to quarantine/ and let "restore --missing" pull the timeline from a peer.';
 const ASK_PEERS = 'Compare with the flush_lsn of the peers before anything is removed.';
 
 /** For people: what it is, why it matters, what can be done. */

@@ -3,12 +3,15 @@ import { Worker } from 'node:worker_threads';
 import { Semaphore } from '../base/concurrency.ts';
 import { Failure } from '../base/failure.ts';
 import type { FileSystem } from '../disk/file-system.ts';
+import { openInDirectory } from '../disk/open-in-directory.ts';
 import { allocateWalBuffers, type WalBuffers } from '../safekeeper/verify-wal.ts';
 import { type CheckedStretch, checkStretch, type StretchChecker, type StretchJob } from './check-stretch.ts';
+import { readOnlyFiles } from './read-only-files.ts';
 import type { StretchAnswer } from './stretch-worker.ts';
 
 /** Reads in this thread, one stretch at a time. */
 export function checkInThisThread(files: FileSystem): StretchChecker {
+  const readable = readOnlyFiles(files);
   const mutex = new Semaphore(1);
   let buffers: WalBuffers | undefined;
   return {
@@ -16,7 +19,7 @@ export function checkInThisThread(files: FileSystem): StretchChecker {
     check: async (job, signal) => {
       using _turn = await mutex.acquire(signal);
       buffers ??= allocateWalBuffers();
-      return await checkStretch(files, job, buffers, signal);
+      return await checkStretch(openInDirectory(readable, job.directory), job.stretch, buffers, signal);
     },
   };
 }

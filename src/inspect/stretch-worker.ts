@@ -1,9 +1,8 @@
 import { parentPort } from 'node:worker_threads';
 import { describeError, Failure } from '../base/failure.ts';
-import { nodeFileSystem } from '../disk/node-file-system.ts';
+import { openBlocking } from '../disk/blocking-directory.ts';
 import { allocateWalBuffers } from '../safekeeper/verify-wal.ts';
 import { type CheckedStretch, checkStretch, type StretchJob } from './check-stretch.ts';
-import { readOnlyFiles } from './read-only-files.ts';
 
 /** What a thread says to a job. */
 export type StretchAnswer =
@@ -12,11 +11,11 @@ export type StretchAnswer =
 
 /** The program of a thread of `StretchThreads`: one job after another until it is ended. */
 export function answerJobs(port: NonNullable<typeof parentPort>): void {
-  const files = readOnlyFiles(nodeFileSystem);
-  const buffers = allocateWalBuffers();
+  // One is enough: nothing can be read while something is scanned.
+  const [buffer] = allocateWalBuffers();
   const neverAborted = new AbortController().signal;
   port.on('message', (job: StretchJob) => {
-    void checkStretch(files, job, buffers, neverAborted).then(
+    void checkStretch(openBlocking(job.directory), job.stretch, [buffer], neverAborted).then(
       (checked) => port.postMessage({ kind: 'Checked', checked } satisfies StretchAnswer),
       (error: unknown) => {
         const reason = error instanceof Failure ? error.reason : 'DiskFailed';

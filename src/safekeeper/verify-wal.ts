@@ -4,7 +4,7 @@ import { type Lsn, lsn } from '../domain/lsn.ts';
 import { WalAudit, type WalOddity } from './wal-audit.ts';
 import { requirePageMagic } from './wal-end.ts';
 import type { WalProblem } from './wal-scanner.ts';
-import { type WalkEnd, type WalSource, walkWal } from './wal-walk.ts';
+import { type WalkEnd, type WalSource, type WalWalkRequest, walkWal } from './wal-walk.ts';
 
 /** A piece of WAL to be read record by record. Plain values only: it may be sent to another thread. */
 export interface WalStretch {
@@ -61,11 +61,12 @@ export interface VerifyBounds {
 /** Divides every legal segment size, and is a multiple of a page. */
 const BUFFER_BYTES = limits.walSegmentSizeMin / 2;
 
-/** Buffers that a verification takes and that the next one may take again. */
-export type WalBuffers = readonly [Uint8Array, Uint8Array];
+/** Buffers that a verification takes and that the next one may take again; with two it reads ahead. */
+export type WalBuffers = WalWalkRequest['buffers'];
 
-export function allocateWalBuffers(): WalBuffers {
-  return [Buffer.allocUnsafeSlow(BUFFER_BYTES), Buffer.allocUnsafeSlow(BUFFER_BYTES)];
+/** Where reading ahead is of no use the first is enough. */
+export function allocateWalBuffers(): readonly [Uint8Array, Uint8Array] {
+  return [new Uint8Array(BUFFER_BYTES), new Uint8Array(BUFFER_BYTES)];
 }
 
 /**
