@@ -5,10 +5,11 @@ import { readSmallFile } from '../disk/durable.ts';
 import type { DirectoryEntry, FileSystem } from '../disk/file-system.ts';
 import { openInDirectory } from '../disk/open-in-directory.ts';
 import type { SafekeeperId, TenantTimelineId } from '../domain/ids.ts';
-import { maxLsn } from '../domain/lsn.ts';
+import { type Lsn, maxLsn } from '../domain/lsn.ts';
 import type { ControlFile } from '../safekeeper/control-file.ts';
 import { CONTROL_FILE_NAME, controlFileVersion, decodeControlFile } from '../safekeeper/control-file-codec.ts';
 import { findTimelineEnd, requiredSegments } from '../safekeeper/timeline-wal.ts';
+import { reachOfTornRecord } from '../safekeeper/wal-behind-end.ts';
 import { walPageMagic } from '../safekeeper/wal-page.ts';
 import { parseSegmentFileName, segmentCount } from '../safekeeper/wal-segment.ts';
 import type { StretchChecker } from './check-stretch.ts';
@@ -100,8 +101,8 @@ async function inspectWal(
 ): Promise<WalReport> {
   const { walSegmentSize } = controlFile.server;
   const segmentFiles = await listSegmentFiles(inspection.files, path, entries, walSegmentSize);
-  const { endLsn, checked } = await readWal(inspection, controlFile, path, segmentFiles, findings, signal);
-  findings.add(...judgeSegments(controlFile, endLsn, segmentFiles));
+  const { endLsn, reachLsn, checked } = await readWal(inspection, controlFile, path, segmentFiles, findings, signal);
+  findings.add(...judgeSegments(controlFile, endLsn, reachLsn, segmentFiles));
   for (const { name } of entries) {
     const isKnown = name === CONTROL_FILE_NAME || name === CONTROL_PARTIAL_NAME;
     if (isKnown || parseSegmentFileName(name, walSegmentSize) !== undefined) continue;
@@ -117,6 +118,11 @@ async function inspectWal(
   };
 }
 
+interface ReadWal extends Pick<WalReport, 'endLsn' | 'checked'> {
+  /** Up to where files may be that a record which was only begun needs. */
+  readonly reachLsn: Lsn;
+}
+
 /** The end of the WAL, and with `deep` all of it. */
 async function readWal(
   { files, deep, checker }: TimelineInspection,
@@ -125,13 +131,15 @@ async function readWal(
   segmentFiles: readonly SegmentFile[],
   findings: Findings<TimelineFinding>,
   signal: AbortSignal,
-): Promise<Pick<WalReport, 'endLsn' | 'checked'>> {
+): Promise<ReadWal> {
   const { commitLsn, eviction, server } = controlFile;
-  if (eviction.kind === 'Offloaded') return { endLsn: eviction.flushLsn, checked: undefined };
+  const unread = (endLsn: Lsn) => ({ endLsn, reachLsn: endLsn, checked: undefined });
+  if (eviction.kind === 'Offloaded') return unread(eviction.flushLsn);
   if (walPageMagic(server.pgVersion) === undefined) {
     if (segmentFiles.length > 0) findings.add({ kind: 'PostgresVersionUnknown', pgVersion: server.pgVersion });
-    return { endLsn: commitLsn, checked: undefined };
+    return unread(commitLsn);
   }
+  const source = openInDirectory(files, path);
   try {
     if (deep) {
       const {
@@ -140,7 +148,7 @@ async function readWal(
         ...checked
       } = await checkWal(controlFile, path, runsOf(segmentFiles), checker, signal);
       findings.add(...found);
-      return { endLsn, checked };
+      return { endLsn, checked, reachLsn: await reachOfTornRecord(source, endLsn, server.walSegmentSize) };
     }
     const page = lastCommittedPage(controlFile);
     if (page !== undefined) {
@@ -151,10 +159,11 @@ async function readWal(
         findings.add({ kind: 'CommitInsideRecord', commitLsn, recordEndLsn });
       }
     }
-    return { endLsn: await findTimelineEnd(openInDirectory(files, path), controlFile, signal), checked: undefined };
+    const endLsn = await findTimelineEnd(source, controlFile, signal);
+    return { endLsn, checked: undefined, reachLsn: await reachOfTornRecord(source, endLsn, server.walSegmentSize) };
   } catch (error) {
     signal.throwIfAborted();
     findings.add({ kind: 'Unreadable', path, problem: describeError(error) });
-    return { endLsn: commitLsn, checked: undefined };
+    return unread(commitLsn);
   }
 }

@@ -7,11 +7,13 @@ import { describeSegments, gapsIn, runsOf, type SegmentFile } from './segment-fi
 
 /**
  * What is wrong with the files of a timeline whose WAL ends at `endLsn`, by their names and sizes: missing ones, gaps, wrong
- * sizes, two for one segment, those that cannot be there. Findings are one a gap or file, never one a missing segment.
+ * sizes, two for one segment, those that cannot be there. Up to `reachLsn` there may be files of a record that was only
+ * begun. Findings are one a gap or file, never one a missing segment.
  */
 export function judgeSegments(
   controlFile: ControlFile,
   endLsn: Lsn,
+  reachLsn: Lsn,
   segmentFiles: readonly SegmentFile[],
 ): TimelineFinding[] {
   const { walSegmentSize } = controlFile.server;
@@ -30,8 +32,8 @@ export function judgeSegments(
   for (const run of runs) {
     const segments = describeSegments(run, walSegmentSize);
     if (isApart(run, runs, required)) findings.push({ kind: 'SegmentsApart', segments });
-    if (isBehindEnd(run, endLsn, walSegmentSize)) {
-      findings.push({ kind: 'SegmentBehindEnd', segments: behind(run, endLsn, walSegmentSize), endLsn });
+    if (isBehindEnd(run, reachLsn, walSegmentSize)) {
+      findings.push({ kind: 'SegmentBehindEnd', segments: behind(run, reachLsn, walSegmentSize), endLsn });
     }
   }
   const last = runs.at(-1)?.last;
@@ -61,9 +63,9 @@ function judgeFile(file: SegmentFile, before: SegmentFile | undefined, walSegmen
   return findings;
 }
 
-/** The part of a run that is behind the segment of the end. */
-function behind(run: SegmentRange, endLsn: Lsn, walSegmentSize: number) {
-  const next = (segmentNumber(endLsn, walSegmentSize) + 1n) as SegmentNumber;
-  const first = endLsn === 0n || next < run.first ? run.first : next;
+/** The part of a run that is behind the segment of `reachLsn`. */
+function behind(run: SegmentRange, reachLsn: Lsn, walSegmentSize: number) {
+  const next = (segmentNumber(reachLsn, walSegmentSize) + 1n) as SegmentNumber;
+  const first = reachLsn === 0n || next < run.first ? run.first : next;
   return describeSegments({ first, last: run.last }, walSegmentSize);
 }

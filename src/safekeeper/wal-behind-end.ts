@@ -1,7 +1,19 @@
 import { type Lsn, lsn, maxLsn } from '../domain/lsn.ts';
 import { Crc32c } from './crc32c.ts';
-import { readWalPageHeader, SHORT_PAGE_HEADER_BYTES, WAL_PAGE_BYTES } from './wal-page.ts';
-import { alignRecord, RECORD_ALIGNMENT_BYTES, RECORD_CHECKSUM_OFFSET, RECORD_HEADER_BYTES } from './wal-record.ts';
+import {
+  LONG_HEADER,
+  LONG_PAGE_HEADER_BYTES,
+  readWalPageHeader,
+  SHORT_PAGE_HEADER_BYTES,
+  WAL_PAGE_BYTES,
+} from './wal-page.ts';
+import {
+  alignRecord,
+  RECORD_ALIGNMENT_BYTES,
+  RECORD_BYTES_MAX,
+  RECORD_CHECKSUM_OFFSET,
+  RECORD_HEADER_BYTES,
+} from './wal-record.ts';
 import { LSN_VALUES, openSegment, type WalFile, type WalSource } from './wal-walk.ts';
 import { segmentNumber, segmentStart } from './wal-segment.ts';
 
@@ -17,6 +29,7 @@ export interface BehindEndRequest {
 
 /** A crash leaves no more than this behind: the rest of a segment and the beginning of the next one. */
 const FILES_MAX = 2;
+const LENGTH_BYTES = 4;
 
 /**
  * A whole valid record behind the end of the WAL, which shows that the WAL went on there once: undefined when there is
@@ -38,6 +51,28 @@ export async function findRecordBehindEnd(request: BehindEndRequest): Promise<Ls
     start = lsn(nextStart);
   }
   return undefined;
+}
+
+/**
+ * How far a record that was begun at the end of the WAL would reach: a crash or a stream that is cut leaves such a record, and
+ * the files that it had come to. The end itself when nothing was begun there. An upper bound: page headers are counted long.
+ */
+export async function reachOfTornRecord(source: WalSource, endLsn: Lsn, walSegmentSize: number): Promise<Lsn> {
+  const segment = segmentNumber(endLsn, walSegmentSize);
+  await using file = await openSegment(source, segment, walSegmentSize);
+  if (file === undefined) return endLsn;
+  // A record that starts with a page starts behind its header, whose length its flags tell.
+  const isAtPage = endLsn % BigInt(WAL_PAGE_BYTES) === 0n;
+  const bytes = new Uint8Array(LONG_PAGE_HEADER_BYTES + LENGTH_BYTES);
+  const view = new DataView(bytes.buffer);
+  if ((await file.readAt(bytes, Number(endLsn - segmentStart(segment, walSegmentSize)))) < bytes.length) return endLsn;
+  const isLong = (view.getUint16(2, true) & LONG_HEADER) !== 0;
+  const headerBytes = isLong ? LONG_PAGE_HEADER_BYTES : SHORT_PAGE_HEADER_BYTES;
+  const sizeBytes = view.getUint32(isAtPage ? headerBytes : 0, true);
+  if (sizeBytes < RECORD_HEADER_BYTES || sizeBytes > RECORD_BYTES_MAX) return endLsn;
+  const pageCount = Math.ceil(sizeBytes / (WAL_PAGE_BYTES - LONG_PAGE_HEADER_BYTES)) + 1;
+  const reach = endLsn + BigInt(sizeBytes + pageCount * LONG_PAGE_HEADER_BYTES);
+  return reach < LSN_VALUES ? lsn(reach) : endLsn;
 }
 
 async function searchFile(
