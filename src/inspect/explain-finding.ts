@@ -35,7 +35,7 @@ function isOfTimeline(finding: Finding): finding is TimelineFinding {
 function explainOfDirectory(finding: DirectoryFinding): string {
   switch (finding.kind) {
     case 'InUse':
-      return `Process ${finding.pid} holds safekeeper.pid: the directory is in use and changes while it is read. What is found wrong was looked at twice.`;
+      return `Process ${finding.pid} holds safekeeper.pid: the directory is in use and changes while it is read. What is reported as wrong was so twice.`;
     case 'SafekeeperIdMissing':
       return 'There is no safekeeper.id: nobody knows whose directory this is, and a safekeeper or agent needs --id to start on it.';
     case 'SafekeeperIdInvalid':

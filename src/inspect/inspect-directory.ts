@@ -75,7 +75,7 @@ export async function* inspectDirectory(
   const safekeeperId = await inspectSafekeeperId(files, dataDirectory, findings);
   const inspection: TimelineInspection = { files, deep: options.deep, checker: options.checker, safekeeperId };
   const strays = new Strays();
-  const inspect = async (id: TenantTimelineId) => await inspectOnce(inspection, id, options, signal);
+  const inspect = async (id: TenantTimelineId) => await inspectTwice(inspection, id, dataDirectory, signal);
   for (const entry of entries) {
     const tenantId = ID.test(entry.name) && entry.kind === 'Directory' ? parseTenantId(entry.name) : undefined;
     if (tenantId === undefined) {
@@ -94,16 +94,19 @@ export async function* inspectDirectory(
   return { path: dataDirectory, safekeeperId, inUseBy, findings: findings.list() };
 }
 
-/** In a directory that is in use files come and go while they are looked at: what is wrong must be so twice. */
-async function inspectOnce(
+/**
+ * While somebody works in the directory, who may be hidden in another container, files come and go as they are looked at:
+ * what is wrong must be so twice.
+ */
+async function inspectTwice(
   inspection: TimelineInspection,
   id: TenantTimelineId,
-  { dataDirectory, inUseBy }: InspectOptions,
+  dataDirectory: string,
   signal: AbortSignal,
 ): Promise<TimelineReport> {
   const path = join(dataDirectory, id.tenantId, id.timelineId);
   const report = await inspectTimeline(inspection, id, path, signal);
-  return inUseBy === undefined || isSound(report) ? report : await inspectTimeline(inspection, id, path, signal);
+  return isSound(report) ? report : await inspectTimeline(inspection, id, path, signal);
 }
 
 /** Directories whose control files are of other timelines, by those. */

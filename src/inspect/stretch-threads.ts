@@ -55,8 +55,14 @@ export class StretchThreads implements StretchChecker, AsyncDisposable {
   private start(): Worker {
     const worker = new Worker(this.script);
     this.all.add(worker);
+    const forget = () => {
+      this.all.delete(worker);
+      const at = this.idle.indexOf(worker);
+      if (at >= 0) this.idle.splice(at, 1);
+    };
     // Whoever waits for an answer sees it, too; an error without a listener would end the process.
-    worker.on('error', () => this.all.delete(worker));
+    worker.on('error', forget);
+    worker.on('exit', forget);
     return worker;
   }
 

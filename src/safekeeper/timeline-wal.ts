@@ -35,8 +35,9 @@ export function knownStartLsn({ localStartLsn }: ControlFile): Lsn | undefined {
 
 /**
  * The segments that must be on the disk of a replica whose WAL ends at `endLsn`: from the oldest one that pageserver or
- * remote storage may still lack, or from the start while they have told nothing, to that of the last byte. Undefined when
- * there are none: nothing was ever written, or all of it is elsewhere.
+ * remote storage may still lack, or from the start while they have told nothing, to that of the last byte; never from
+ * before the start, where this replica had none. Undefined when there are none: nothing was ever written, or all of it is
+ * elsewhere.
  */
 export function requiredSegments(controlFile: ControlFile, endLsn: Lsn): SegmentRange | undefined {
   if (controlFile.eviction.kind === 'Offloaded') return undefined;
@@ -44,11 +45,14 @@ export function requiredSegments(controlFile: ControlFile, endLsn: Lsn): Segment
   const { walSegmentSize } = server;
   const start = knownStartLsn(controlFile);
   if (start !== undefined && endLsn <= start) return undefined;
-  if (!isHorizonUnknown(controlFile, endLsn)) {
-    return snapshotSegmentRange({ remoteConsistentLsn, backupLsn, flushLsn: endLsn, walSegmentSize });
+  const startSegment = start === undefined ? undefined : segmentNumber(start, walSegmentSize);
+  if (isHorizonUnknown(controlFile, endLsn)) {
+    const last = segmentNumber(lsn(endLsn - 1n), walSegmentSize);
+    return { first: startSegment ?? last, last };
   }
-  const last = segmentNumber(lsn(endLsn - 1n), walSegmentSize);
-  return { first: start === undefined ? last : segmentNumber(start, walSegmentSize), last };
+  const range = snapshotSegmentRange({ remoteConsistentLsn, backupLsn, flushLsn: endLsn, walSegmentSize });
+  const isEarlier = range !== undefined && startSegment !== undefined && range.first < startSegment;
+  return isEarlier ? { first: startSegment, last: range.last } : range;
 }
 
 /** A file of a segment behind the WAL's end cannot be: only the one at the end may exist already, still empty. */

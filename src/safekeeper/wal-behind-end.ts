@@ -87,7 +87,9 @@ async function searchFile(
   const view = new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   for (let chunk = fromOffset - (fromOffset % chunkBytes); chunk < walSegmentSize; chunk += chunkBytes) {
     signal.throwIfAborted();
-    if (await isHole(file, chunk, chunkBytes)) continue;
+    const data = await nextData(file, chunk);
+    if (data >= walSegmentSize) return undefined;
+    chunk = data - (data % chunkBytes);
     const sizeBytes = await file.readAt(buffer, chunk);
     const firstPage = Math.max(0, fromOffset - chunk - ((fromOffset - chunk) % WAL_PAGE_BYTES));
     for (let page = firstPage; page + WAL_PAGE_BYTES <= sizeBytes; page += WAL_PAGE_BYTES) {
@@ -105,10 +107,10 @@ async function searchFile(
   return undefined;
 }
 
-async function isHole(file: WalFile, position: number, sizeBytes: number): Promise<boolean> {
-  if (file.extentAt === undefined) return false;
-  const { kind, end } = await file.extentAt(position);
-  return kind === 'Hole' && end >= position + sizeBytes;
+/** The first position at or behind this one that holds something; Infinity when there is only a hole. */
+async function nextData(file: WalFile, position: number): Promise<number> {
+  const extent = await file.extentAt?.(position);
+  return extent?.kind === 'Hole' ? extent.end : position;
 }
 
 /** The first record that starts on the page at `page`, if all of it is there and valid. */

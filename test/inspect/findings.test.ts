@@ -3,6 +3,8 @@ import { cpSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { FileSystem } from '../../src/disk/file-system.ts';
+import { nodeFileSystem } from '../../src/disk/node-file-system.ts';
 import { lsn } from '../../src/domain/lsn.ts';
 import { term } from '../../src/domain/term.ts';
 import { explainFinding } from '../../src/inspect/explain-finding.ts';
@@ -307,10 +309,22 @@ test.each(DAMAGES)('$name', async ({ snapshot = 'resident_partial', change, dama
   expect(await snapshotOf(data.path).catch(() => [])).toEqual(before);
 });
 
+test('WAL from before this replica started is not missing', async () => {
+  await using data = await testDirectory();
+  const directory = await data.place({
+    snapshot: 'resident_partial',
+    change: (file) => ({ ...file, localStartLsn: lsn(0x47d7e70n), commitLsn: lsn(0x4800030n) }),
+  });
+  await rm(join(directory, OLD));
+  const { findings, timelines } = await inspect(data.path);
+  expect(findings).toEqual([]);
+  expect(timelines[0]?.wal?.requiredSegmentCount).toBe(2n);
+});
+
 test('a directory that nobody may list is a finding, not the end', async () => {
   await using data = await testDirectory();
   const directory = await data.place({ snapshot: 'resident_partial' });
-  const { nodeFileSystem: files } = await import('../../src/disk/node-file-system.ts');
+  const files = nodeFileSystem;
   const denied = () => Promise.reject(Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' }));
   const { findings, timelines } = await inspect(data.path, {
     files: { ...files, list: (path) => (path === directory ? denied() : files.list(path)) },
@@ -319,19 +333,19 @@ test('a directory that nobody may list is a finding, not the end', async () => {
   expect(timelines).toHaveLength(1);
 });
 
-test('in a directory that is in use, what was wrong only for a moment is not reported', async () => {
+test('what was wrong only for a moment is not reported', async () => {
   await using data = await testDirectory();
   const directory = await data.place({ snapshot: 'resident_partial' });
-  const { nodeFileSystem: files } = await import('../../src/disk/node-file-system.ts');
   let lists = 0;
-  // The last segment is being renamed while the directory is read for the first time.
-  const list = async (path: string) => {
-    const entries = await files.list(path);
-    return path === directory && lists++ === 0 ? entries.filter(({ name }) => name !== LAST) : entries;
-  };
-  const busy = await inspect(data.path, { files: { ...files, list }, inUseBy: 77 });
-  expect(busy.findings).toEqual([{ kind: 'InUse', pid: 77 }]);
+  // The last segment is being renamed while the directory is read for the first time, or the first two times.
+  const files = (times: number): FileSystem => ({
+    ...nodeFileSystem,
+    list: async (path) => {
+      const entries = await nodeFileSystem.list(path);
+      return path === directory && lists++ < times ? entries.filter(({ name }) => name !== LAST) : entries;
+    },
+  });
+  expect((await inspect(data.path, { files: files(1), inUseBy: 77 })).findings).toEqual([{ kind: 'InUse', pid: 77 }]);
   lists = 0;
-  const quiet = await inspect(data.path, { files: { ...files, list } });
-  expect(quiet.findings).toMatchObject([{ kind: 'SegmentsMissing' }]);
+  expect((await inspect(data.path, { files: files(2) })).findings).toMatchObject([{ kind: 'SegmentsMissing' }]);
 });
