@@ -101,8 +101,10 @@ function judgeSeam(before: Passed | undefined, stretch: WalStretch, verified: Ve
   if (before === undefined) return [];
   const { startLsn } = stretch;
   const { boundaryLsn, firstRecord } = verified;
-  // Where a segment was switched, positions up to the next one are all the same boundary.
-  const isJumped = before.switchedAt !== undefined && startLsn >= before.switchedAt && startLsn < before.endLsn;
+  // Behind a switch record there is nothing up to the next segment: whatever is there is neither part nor break of the chain.
+  const { switchedAt } = before;
+  const isJumped =
+    switchedAt !== undefined && startLsn < before.endLsn && (stretch.insideRecord || startLsn >= switchedAt);
   if (!stretch.insideRecord && before.endLsn !== startLsn && !isJumped) {
     return [{ kind: 'CommitInsideRecord', commitLsn: startLsn, recordEndLsn: before.endLsn }];
   }

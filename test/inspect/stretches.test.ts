@@ -165,6 +165,28 @@ describe('where stretches meet', () => {
     expect(findings).toEqual([{ kind: 'WalDamaged', at: { recordLsn: CUT, lsn: CUT, problem: 'Continuation' } }]);
   });
 
+  test('a switch record that goes on there is nothing wrong', async () => {
+    const specs: RecordSpec[] = [{ kind: 'Data', sizeBytes: 3_992 }, { kind: 'Switch' }];
+    for (let index = 0; index < 100; index++) specs.push({ kind: 'Data', sizeBytes: 200 });
+    const chain = chainOf(lsn(CUT - 4_000n), specs);
+    expect(chain.records[1]?.startLsn).toBe(CUT - 8n);
+    const wal = new SparseWal(CLUSTER_SEGMENT_BYTES, chain.pieces);
+    const found = await findingsIn(wal, chain, CLUSTER_SEGMENT_BYTES, chain.records.at(-1)?.endLsn as Lsn);
+    expect(found.stretches).toHaveLength(3);
+    expect(found.findings).toEqual([]);
+    expect(found.recordCount).toBe(chain.records.length);
+  });
+
+  test('commit_lsn right behind a switch record is a boundary, inside of it is none', async () => {
+    const specs: RecordSpec[] = [{ kind: 'Data', sizeBytes: 200 }, { kind: 'Switch' }];
+    const chain = chainOf(lsn(BigInt(32 * MIB)), specs);
+    const wal = new SparseWal(CLUSTER_SEGMENT_BYTES, chain.pieces);
+    const { startLsn, dataEndLsn } = chain.records[1] as WrittenRecord;
+    const at = async (commitLsn: Lsn) => (await findingsIn(wal, chain, CLUSTER_SEGMENT_BYTES, commitLsn)).findings;
+    expect(await at(dataEndLsn)).toEqual([]);
+    expect(await at(lsn(startLsn + 8n))).toMatchObject([{ kind: 'CommitInsideRecord', commitLsn: startLsn + 8n }]);
+  });
+
   test('a record with a wrong link right behind is found', async () => {
     const chain = chainBefore(0);
     const record = chain.records[1] as WrittenRecord;
