@@ -115,8 +115,9 @@ function summaryMark({ problemCount }: InspectTotals): string {
 
 function summary(totals: InspectTotals): string {
   const { timelineCount, unsoundCount, problemCount, noticeCount, deep, walBytes, recordCount, elapsedMs } = totals;
-  const timelines = count(timelineCount, 'timeline');
-  const state = problemCount === 0 ? 'all sound' : `${unsoundCount} of them unsound: ${count(problemCount, 'problem')}`;
+  const timelines = timelineCount === 0 ? 'no timelines' : count(timelineCount, 'timeline');
+  const unsound = unsoundCount === 0 ? '' : `${unsoundCount} of them unsound: `;
+  const state = problemCount === 0 ? 'nothing wrong' : `${unsound}${count(problemCount, 'problem')}`;
   const notices = noticeCount === 0 ? '' : `, ${count(noticeCount, 'notice')}`;
   const seconds = `${(elapsedMs / 1000).toFixed(1)} s`;
   const read = deep

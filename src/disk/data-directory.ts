@@ -2,6 +2,8 @@
 
 /** The safekeeper's id: decimal digits, nothing else. */
 export const SAFEKEEPER_ID_FILE_NAME = 'safekeeper.id';
+/** An unsigned 64-bit number has 20 digits at most; what is longer than this is none. */
+export const SAFEKEEPER_ID_BYTES_MAX = 32;
 /** What was deleted here; a safekeeper ignores names that are not ids. */
 export const TOMBSTONE_FILE_NAME = 'safekeeper-operator.tombstones';
 /** Timelines that are being pulled or created. */

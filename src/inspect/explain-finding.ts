@@ -24,6 +24,7 @@ const OF_DIRECTORY: ReadonlySet<Finding['kind']> = new Set([
   'ForeignEntry',
   'NameNotCanonical',
   'SameTimelineTwice',
+  'NoSuchTimeline',
   'Unreadable',
   'MoreFindings',
 ] as const);
@@ -49,7 +50,9 @@ function explainOfDirectory(finding: DirectoryFinding): string {
     case 'NameNotCanonical':
       return `${finding.path} is an id in upper case: nobody loads it, because directories are looked up in lower case. Rename it, if nothing is there under that name.`;
     case 'SameTimelineTwice':
-      return `${finding.paths.join(' and ')} both say that they are timeline ${formatTenantTimelineId(finding.id)}: one is a copy, and if both were served its votes would count twice. Find out which one is older and move it to quarantine/.`;
+      return `${finding.paths.join(' and ')} both say that they are timeline ${formatTenantTimelineId(finding.id)}: one is a copy, and only one of them may ever be used. Find out which one is older and move it to quarantine/.`;
+    case 'NoSuchTimeline':
+      return `There is no directory of the timeline that was asked for (${finding.asked}): it was never here, was deleted, or the disk was lost. Ask the peers whether they have it.`;
     case 'Unreadable':
       return `${finding.path} cannot be read: ${finding.problem}. Nothing is known of what is in it; check its permissions and the disk.`;
     case 'MoreFindings':
@@ -166,11 +169,11 @@ function explainOfSegments(finding: SegmentFinding): string {
     case 'SegmentBehindEnd':
       return `The WAL ends at ${formatLsn(finding.endLsn)}, before ${nameSegments(finding.segments)}: either its end is damaged, or a crash lost what had not been synced. ${ASK_PEERS}`;
     case 'SegmentsApart':
-      return `${capitalize(nameSegments(finding.segments))} lies before a gap, and nobody needs it any more: a removal that was interrupted. The next one takes it along.`;
+      return `Before a gap there is still ${nameSegments(finding.segments)}, which nobody needs any more: a removal that was interrupted. The next one takes it along.`;
     case 'SegmentsOffloaded':
-      return `The timeline is offloaded, but ${nameSegments(finding.segments)} is still here: an offload that was interrupted. It takes room only.`;
+      return `The timeline is offloaded, but there is still ${nameSegments(finding.segments)}: an offload that was interrupted. It takes room only.`;
     case 'PartialNotLast':
-      return `${finding.name} is not the last segment, but still called .partial: it is read, but not uploaded. A restart of the safekeeper does not change that; compare with remote storage.`;
+      return `${finding.name} is not the last segment, but still called .partial: it is read, but uploads look for the full name. Compare with remote storage, and rename it when it is missing there.`;
     default:
       return assertNever(finding);
   }

@@ -20,6 +20,7 @@ export type DirectoryFinding =
   | { readonly kind: 'ForeignEntry'; readonly path: string }
   | { readonly kind: 'NameNotCanonical'; readonly path: string }
   | { readonly kind: 'SameTimelineTwice'; readonly id: TenantTimelineId; readonly paths: readonly string[] }
+  | { readonly kind: 'NoSuchTimeline'; readonly asked: string }
   | { readonly kind: 'Unreadable'; readonly path: string; readonly problem: string }
   | MoreFindings;
 

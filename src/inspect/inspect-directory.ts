@@ -3,6 +3,7 @@ import { describeError } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
 import {
   QUARANTINE_DIRECTORY_NAME,
+  SAFEKEEPER_ID_BYTES_MAX,
   SAFEKEEPER_ID_FILE_NAME,
   TEMP_DIRECTORY_NAME,
   TEMP_SUFFIX,
@@ -13,7 +14,7 @@ import type { DirectoryEntry, FileSystem } from '../disk/file-system.ts';
 import { PID_FILE_NAME } from '../disk/pid-lock.ts';
 import {
   formatTenantTimelineId,
-  ID_PATTERN,
+  isCanonicalId,
   parseSafekeeperId,
   parseTenantId,
   parseTimelineId,
@@ -45,9 +46,6 @@ export interface InspectOptions {
   readonly timelineId: TimelineId | undefined;
 }
 
-/** Enough for a number of 64 bits; more is not one. */
-const ID_BYTES_MAX = 32;
-const ID = new RegExp(ID_PATTERN);
 /** What is in a data directory beside tenants. */
 const KNOWN_NAMES: ReadonlySet<string> = new Set([
   SAFEKEEPER_ID_FILE_NAME,
@@ -75,21 +73,25 @@ export async function* inspectDirectory(
   const safekeeperId = await inspectSafekeeperId(files, dataDirectory, findings);
   const inspection: TimelineInspection = { files, deep: options.deep, checker: options.checker, safekeeperId };
   const strays = new Strays();
+  let timelineCount = 0;
   const inspect = async (id: TenantTimelineId) => await inspectTwice(inspection, id, dataDirectory, signal);
   for (const entry of entries) {
-    const tenantId = ID.test(entry.name) && entry.kind === 'Directory' ? parseTenantId(entry.name) : undefined;
+    const tenantId = isCanonicalId(entry.name) && entry.kind === 'Directory' ? parseTenantId(entry.name) : undefined;
     if (tenantId === undefined) {
       await inspectOther(files, dataDirectory, entry, findings);
       continue;
     }
     if (options.tenantId !== undefined && tenantId !== options.tenantId) continue;
     const ids = await listTimelines(files, join(dataDirectory, tenantId), tenantId, findings);
-    const asked = ids.filter(({ timelineId }) => (options.timelineId ?? timelineId) === timelineId);
-    for await (const report of inSlidingWindow(asked, limits.inspectTimelinesMax, inspect)) {
+    const chosen = ids.filter(({ timelineId }) => (options.timelineId ?? timelineId) === timelineId);
+    for await (const report of inSlidingWindow(chosen, limits.inspectTimelinesMax, inspect)) {
+      timelineCount++;
       strays.remember(report);
       yield report;
     }
   }
+  const asked = [options.tenantId, options.timelineId].filter((id) => id !== undefined).join('/');
+  if (timelineCount === 0 && asked !== '') findings.add({ kind: 'NoSuchTimeline', asked });
   findings.add(...(await strays.twins(files, dataDirectory)));
   return { path: dataDirectory, safekeeperId, inUseBy, findings: findings.list() };
 }
@@ -148,9 +150,9 @@ async function inspectSafekeeperId(
     findings.add({ kind: 'SafekeeperIdMissing' });
     return undefined;
   }
-  const isText = status.kind === 'File' && status.sizeBytes <= ID_BYTES_MAX;
+  const isText = status.kind === 'File' && status.sizeBytes <= SAFEKEEPER_ID_BYTES_MAX;
   try {
-    const content = isText ? await readSmallFile(files, path, ID_BYTES_MAX) : undefined;
+    const content = isText ? await readSmallFile(files, path, SAFEKEEPER_ID_BYTES_MAX) : undefined;
     const id = content && parseSafekeeperId(Buffer.from(content).toString('latin1'));
     if (id === undefined) findings.add({ kind: 'SafekeeperIdInvalid' });
     return id;
@@ -168,7 +170,7 @@ async function listTimelines(
 ): Promise<TenantTimelineId[]> {
   const ids: TenantTimelineId[] = [];
   for (const entry of await listOrReport(files, path, findings)) {
-    const isTimeline = ID.test(entry.name) && entry.kind === 'Directory';
+    const isTimeline = isCanonicalId(entry.name) && entry.kind === 'Directory';
     const timelineId = isTimeline ? parseTimelineId(entry.name) : undefined;
     if (timelineId === undefined) findings.add(foreign(join(path, entry.name), entry));
     else ids.push({ tenantId, timelineId });

@@ -169,6 +169,10 @@ test('only the timelines that are asked for', async () => {
   expect(await idsOf()).toEqual(['11', '12', '91']);
   expect(await idsOf('--tenant', other)).toEqual(['91']);
   expect(await idsOf('--timeline', '1'.repeat(32))).toEqual(['11', '91']);
+  const none = await run(data.path, '--tenant', other, '--timeline', '2'.repeat(32));
+  vi.restoreAllMocks();
+  expect(none.code).toBe(1);
+  expect(none.output).toContain(`timeline that was asked for (${other}/${'2'.repeat(32)})`);
   expect(await idsOf('--tenant', TENANT.toUpperCase(), '--timeline', '2'.repeat(32))).toEqual(['12']);
 });
 
@@ -199,7 +203,7 @@ test('a directory that an agent serves is read, told apart, and left as it was',
   const { code, output } = await run(agent.dataDirectory, '--deep');
   expect(code).toBe(0);
   expect(output).toContain(`InUse: Process ${process.pid} holds safekeeper.pid`);
-  expect(output).toMatch(/● .* of safekeeper 4: 1 timeline, all sound, 1 notice; \d+ records in 1\.6 MiB of WAL/);
+  expect(output).toMatch(/● .* of safekeeper 4: 1 timeline, nothing wrong, 1 notice; \d+ records in 1\.6 MiB of WAL/);
   expect(await snapshotOf(agent.dataDirectory)).toEqual(before);
   expect(await readFile(join(agent.dataDirectory, 'safekeeper.pid'), 'utf8')).toBe(String(process.pid));
 });
@@ -211,7 +215,7 @@ test('a data directory may be reached by a link', async () => {
   await symlink(data.path, join(links.path, 'link'));
   const { code, output } = await run(join(links.path, 'link'));
   expect(code).toBe(0);
-  expect(output).toContain('1 timeline, all sound');
+  expect(output).toContain('1 timeline, nothing wrong');
 });
 
 describe('the bundle', () => {
