@@ -19,7 +19,11 @@ const dropUnusedKubernetesModels = {
 
 await rm('dist', { recursive: true, force: true });
 await build({
-  entryPoints: ['src/cli/safekeeper-operator.ts', 'src/cli/kubectl-safekeepers.ts'],
+  entryPoints: [
+    'src/cli/safekeeper-operator.ts',
+    'src/cli/kubectl-safekeepers.ts',
+    'src/cli/kubectl_complete-safekeepers.ts',
+  ],
   outdir: 'dist',
   bundle: true,
   splitting: true,

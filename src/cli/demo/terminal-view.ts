@@ -1,16 +1,12 @@
-import { createColors } from 'picocolors';
 import type { Clock } from '../../base/clock.ts';
-import { ASCII_GLYPHS, composeFrame, type Line, type Style, UNICODE_GLYPHS } from './frame.ts';
+import { type Environment, knowsUnicode, type Output } from '../terminal/output.ts';
+import { createPainter } from '../terminal/paint.ts';
+import { Screen } from '../terminal/screen.ts';
+import { ASCII_GLYPHS, composeFrame, UNICODE_GLYPHS } from './frame.ts';
 import type { TimelineRow } from './timeline-row.ts';
-import type { Environment, Output, StoryView } from './view.ts';
+import type { StoryView } from './view.ts';
 
 const REDRAW_INTERVAL_MS = 100;
-const HIDE_CURSOR = '\u001B[?25l';
-const SHOW_CURSOR = '\u001B[?25h';
-const ERASE_LINE_END = '\u001B[K';
-const ERASE_BELOW = '\u001B[J';
-const CLEAR = '\u001B[2J\u001B[H';
-const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
 /** A picture that is redrawn in place. The last one stays on the terminal, with the cursor below it. */
 export function createTerminalView(
@@ -20,25 +16,16 @@ export function createTerminalView(
   diskTitle: string,
 ): StoryView {
   const glyphs = knowsUnicode(environment) ? UNICODE_GLYPHS : ASCII_GLYPHS;
-  const styles = stylesFor(environment);
   const startedMs = clock.monotonicMs();
   const story = { diskTitle, done: [] as string[], rows: [] as readonly TimelineRow[] };
+  const screen = new Screen(output, createPainter(output, environment));
   let doing: (() => string) | undefined;
-  let drawn = { lines: 0, columns: 0 };
 
   const draw = () => {
-    const size = { columns: output.columns ?? DEFAULT_SIZE.columns, rows: output.rows ?? DEFAULT_SIZE.rows };
     const elapsedMs = clock.monotonicMs() - startedMs;
-    const lines = composeFrame({ ...story, elapsedMs, doing: doing?.() }, size, glyphs);
-    // A terminal made smaller has wrapped or scrolled what was drawn: nobody knows where that begins.
-    const isSmaller = size.columns < drawn.columns || size.rows <= drawn.lines;
-    const back = isSmaller ? CLEAR : cursorUp(drawn.lines);
-    const text = lines.map((line) => `${paint(line, styles)}${ERASE_LINE_END}\n`).join('');
-    output.write(`${back}${text}${ERASE_BELOW}`);
-    drawn = { lines: lines.length, columns: size.columns };
+    screen.draw(composeFrame({ ...story, elapsedMs, doing: doing?.() }, screen.size(), glyphs));
   };
 
-  output.write(HIDE_CURSOR);
   const timer = setInterval(draw, REDRAW_INTERVAL_MS);
   return {
     begin: (text, detail) => {
@@ -54,25 +41,7 @@ export function createTerminalView(
     [Symbol.dispose]: () => {
       clearInterval(timer);
       draw();
-      output.write(SHOW_CURSOR);
+      screen[Symbol.dispose]();
     },
   };
-}
-
-function cursorUp(lines: number): string {
-  return lines === 0 ? '' : `\u001B[${lines}A`;
-}
-
-function paint(line: Line, styles: Readonly<Record<Style, (text: string) => string>>): string {
-  return line.map(({ text, style }) => (text === '' ? '' : styles[style](text))).join('');
-}
-
-/** https://no-color.org */
-function stylesFor({ NO_COLOR }: Environment): Readonly<Record<Style, (text: string) => string>> {
-  const { bold, dim, green, yellow, red, cyan } = createColors(NO_COLOR === undefined || NO_COLOR === '');
-  return { plain: (text) => text, bold, dim, green, yellow, red, cyan };
-}
-
-function knowsUnicode({ LC_ALL, LC_CTYPE, LANG }: Environment): boolean {
-  return /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || '');
 }
