@@ -75,15 +75,15 @@ export async function* listObjects<T extends KubeObject>(
   }
 }
 
-/** Why there is no such object, with names like it. Throws nothing but what it returns as a Failure `NotFound`. */
+/** Why there is no such object: a Failure `NotFound` with names, and commands, like the one that was asked for. */
 export async function notFound(
   client: KubeClient,
   namespace: string,
   { kind, name }: Target,
-  alsoMeant: readonly string[],
+  commands: readonly string[],
   signal: AbortSignal,
 ): Promise<Failure> {
-  const names = new Set(alsoMeant);
+  const names = new Set<string>();
   const kinds: readonly TargetKind[] = kind === 'either' ? ['cluster', 'timeline'] : [kind];
   try {
     for (const each of kinds) {
@@ -97,7 +97,10 @@ export async function notFound(
     // Who may read one object may not be allowed to list all; the answer is the same.
   }
   const what = { either: 'no timeline or cluster', cluster: 'no cluster', timeline: 'no timeline' }[kind];
-  const near = didYouMean(nearNames(name, names));
+  const near = didYouMean([
+    ...nearNames(name, commands).map((command) => `the command ${command}`),
+    ...nearNames(name, names),
+  ]);
   return new Failure('NotFound', `there is ${what} "${name}" in namespace ${namespace}${near}`, {
     retry: 'never',
   });

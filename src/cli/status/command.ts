@@ -132,7 +132,7 @@ async function showStatus(names: readonly string[], flags: StatusFlags, invocati
   const overview = await readOverview(
     client,
     scope,
-    { limit: limitOf(flags), transform: transformFor(flags), words: invocation.commands },
+    { limit: limitOf(flags), transform: transformFor(flags), commands: invocation.commands },
     signal,
   );
   const objects = [...overview.clusters, ...overview.timelines];

@@ -65,8 +65,8 @@ export class LiveStore implements AsyncDisposable {
   }
 
   /** Resolves when everything was read once. Throws what keeps it from being read, and a Failure `NotFound`. */
-  async start(words: readonly string[], signal: AbortSignal): Promise<void> {
-    await findNamed(this.client, this.scope, words, signal);
+  async start(commands: readonly string[], signal: AbortSignal): Promise<void> {
+    await findNamed(this.client, this.scope, commands, signal);
     const failed = new Promise<never>((_resolve, reject) => {
       this.onFirstFailure = (error) => reject(explained(error));
     });

@@ -35,7 +35,14 @@ export async function* streamObjects(
 
 function formatAny(value: unknown, format: ObjectFormat): string {
   if (format === 'json') return `${JSON.stringify(value, undefined, 4)}\n`;
-  return stringify(value, { indentSeq: false, lineWidth: 0, aliasDuplicateObjects: false, sortMapEntries: true });
+  // As YAML 1.1 has it, which most readers know: a text that looks like a time or a truth value is quoted.
+  return stringify(value, {
+    version: '1.1',
+    indentSeq: false,
+    lineWidth: 0,
+    aliasDuplicateObjects: false,
+    sortMapEntries: true,
+  });
 }
 
 /** The field managers are half of an object, and hidden by kubectl, too. */

@@ -19,8 +19,8 @@ export interface ReadOptions {
   readonly limit: number;
   /** What is kept of a timeline. */
   readonly transform: (timeline: SafekeeperTimeline) => SafekeeperTimeline;
-  /** Words that an argument may have been meant to be, besides the names of objects. */
-  readonly words: readonly string[];
+  /** Commands that a name may have been meant to be. */
+  readonly commands: readonly string[];
 }
 
 /** Reads what is asked for; memory is bounded by `limit`. A Failure `NotFound` for a name that nobody has. */
@@ -77,12 +77,12 @@ async function readClusters(
 async function readNamed(
   client: KubeClient,
   scope: Scope,
-  { limit, transform, words }: ReadOptions,
+  { limit, transform, commands }: ReadOptions,
   signal: AbortSignal,
 ): Promise<Overview | undefined> {
   if (scope.targets.named.length === 0) return undefined;
   const timelines = new WorstOf<SafekeeperTimeline>(limit);
-  const found = await findNamed(client, scope, words, signal);
+  const found = await findNamed(client, scope, commands, signal);
   for (const each of found) {
     if (each.kind === 'cluster') return undefined;
     timelines.add(transform(each.object));
@@ -94,14 +94,14 @@ async function readNamed(
 export async function findNamed(
   client: KubeClient,
   { namespace, targets }: Scope,
-  words: readonly string[],
+  commands: readonly string[],
   signal: AbortSignal,
 ): Promise<FoundObject[]> {
   const byKey = new Map<string, FoundObject>();
   if (namespace === undefined) return [];
   for (const target of targets.named) {
     const found = await findObjects(client, namespace, target, signal);
-    if (found.length === 0) throw await notFound(client, namespace, target, words, signal);
+    if (found.length === 0) throw await notFound(client, namespace, target, commands, signal);
     for (const each of found) byKey.set(`${each.kind}/${each.object.metadata.name}`, each);
   }
   return [...byKey.values()];

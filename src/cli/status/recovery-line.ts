@@ -31,6 +31,15 @@ export function describeRecovery(recovery: RecoveryEntry, progress: Progress, no
   return `from ${donor}: ${parts.filter((part) => part !== '').join(', ')}${extra}`;
 }
 
+/** `25%, 12.1 MiB/s, 14s left`; empty where nothing is known. */
+export function summarizeProgress(recovery: RecoveryEntry, bytesPerSecond: number | undefined): string {
+  const progress = progressOf(recovery, bytesPerSecond);
+  const { bytesDone, bytesExpected } = progress;
+  const isKnown = bytesDone !== undefined && bytesExpected !== undefined && bytesExpected > 0;
+  const percent = isKnown ? `${Math.min(100, Math.floor((bytesDone / bytesExpected) * 100))}%` : '';
+  return [percent, rate(progress)].filter((part) => part !== '').join(', ');
+}
+
 /** Safekeepers tell nothing of a pull that runs; agents do. */
 function amount({ bytesDone, bytesExpected }: Progress, startedAt: string, nowMs: number): string {
   const expected = bytesExpected === undefined ? '' : ` of ${formatBytes(bytesExpected)}`;

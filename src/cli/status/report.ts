@@ -1,44 +1,65 @@
 import { clipLine, type Line } from '../terminal/line.ts';
 import { clusterLines } from './cluster-lines.ts';
 import type { Overview } from './overview.ts';
-import { describeCounts, formatCount } from './severity.ts';
-import { timelineLines } from './timeline-lines.ts';
+import { describeCounts, formatCount, type SeverityCounts } from './severity.ts';
+import { timelineLine, timelineLines } from './timeline-lines.ts';
 import type { ViewContext } from './view-context.ts';
 import { leftOut, totalOf } from './worst.ts';
 import { wrapBehind } from './wrap.ts';
 
-/** Lines that a live picture may have. */
 const UNBOUNDED = Number.POSITIVE_INFINITY;
+/** Where there is little room, so many timelines are shown rather than everything about the worst. */
+const TIMELINES_WANTED = 6;
+/** What counts those that are not shown takes two lines at most where lines are of usual width. */
+const COUNT_LINES = 2;
 
 /**
- * The clusters, then the timelines, the worst first. No line is wider than the context's width. What finds no room in
- * `height` lines, or was not to be shown, is counted.
+ * The clusters, then the timelines, the worst first. No line is wider than the context's width. In a picture of `height`
+ * lines the worst are shown in full, then others in a line each; what finds no room, or was not to be shown, is counted.
  */
 export function reportLines(overview: Overview, context: ViewContext, height = UNBOUNDED): Line[] {
-  const timelineTotal = totalOf(overview.timelineCounts);
-  const clusterBlocks = overview.clusters.map((cluster) => clusterLines(cluster, context));
-  const blocks = overview.timelines.map((timeline) => timelineLines(timeline, context));
-  const summary = timelineTotal === 0 ? [] : wrapBehind('', summaryText(overview), 'bold', context);
-  // Each part stands apart from the next by an empty line; what is left out takes a line or two of its own.
-  const reserved = summary.length + 4;
-  const clustersShown = fitting(clusterBlocks, Math.max(3, (height - reserved) / (timelineTotal === 0 ? 1 : 2)));
-  const clusterPart = [
-    ...clusterBlocks.slice(0, clustersShown).flat(),
-    ...notShown('clusters', leftOut(overview.clusterCounts, overview.clusters.slice(0, clustersShown)), context),
-  ];
-  const timelinesShown = fitting(blocks, height - clusterPart.length - reserved);
-  const timelinePart = [
-    ...blocks.slice(0, timelinesShown).flat(),
-    ...notShown('timelines', leftOut(overview.timelineCounts, overview.timelines.slice(0, timelinesShown)), context),
-  ];
-  const parts = [clusterPart, summary, timelinePart].filter((part) => part.length > 0);
-  const lines = parts.flatMap((part, index) => (index === 0 ? part : [[], ...part]));
+  const { timelines, timelineCounts } = overview;
+  const summary = totalOf(timelineCounts) === 0 ? [] : wrapBehind('', summaryText(timelineCounts), 'bold', context);
+  const clusterRoom = summary.length === 0 ? height : Math.max(3, (height - summary.length) / 2);
+  const clusters = clusterPart(overview, context, clusterRoom);
+  const room = height - clusters.length - summary.length - 2;
+  const parts = [clusters, summary, timelines.length === 0 ? [] : timelinePart(overview, context, room)];
+  const lines = parts.filter((part) => part.length > 0).flatMap((part, index) => (index === 0 ? part : [[], ...part]));
   return lines.slice(0, height).map((line) => clipLine(line, context.width, context.glyphs.ellipsis));
 }
 
-function summaryText({ timelineCounts }: Overview): string {
-  const total = totalOf(timelineCounts);
-  return `${formatCount(total)} ${total === 1 ? 'timeline' : 'timelines'}: ${describeCounts(timelineCounts)}`;
+function clusterPart({ clusters, clusterCounts }: Overview, context: ViewContext, room: number): Line[] {
+  const blocks = clusters.map((cluster) => clusterLines(cluster, context));
+  const all = blocks.flat();
+  const isComplete = all.length <= room && totalOf(clusterCounts) === clusters.length;
+  const shown = isComplete ? blocks.length : fitting(blocks, room - COUNT_LINES);
+  return [
+    ...blocks.slice(0, shown).flat(),
+    ...notShown('clusters', leftOut(clusterCounts, clusters.slice(0, shown)), context, Number.isFinite(room)),
+  ];
+}
+
+function timelinePart({ timelines, timelineCounts }: Overview, context: ViewContext, height: number): Line[] {
+  const blocks: Line[][] = [];
+  let left = height;
+  const isCut = totalOf(timelineCounts) > timelines.length;
+  for (const [index, timeline] of timelines.entries()) {
+    const others = Math.min(timelines.length - index - 1, TIMELINES_WANTED);
+    const reserved = others + (isCut || others < timelines.length - index - 1 ? COUNT_LINES : 0);
+    const full = timelineLines(timeline, context);
+    const block = full.length <= left - reserved ? full : [timelineLine(timeline, context)];
+    const isLast = index === timelines.length - 1 && !isCut;
+    if (block.length > left - (isLast ? 0 : COUNT_LINES)) break;
+    blocks.push(block);
+    left -= block.length;
+  }
+  const shown = timelines.slice(0, blocks.length);
+  return [...blocks.flat(), ...notShown('timelines', leftOut(timelineCounts, shown), context, Number.isFinite(height))];
+}
+
+function summaryText(counts: SeverityCounts): string {
+  const total = totalOf(counts);
+  return `${formatCount(total)} ${total === 1 ? 'timeline' : 'timelines'}: ${describeCounts(counts)}`;
 }
 
 /** How many of the blocks find room one after the other. */
@@ -48,11 +69,11 @@ function fitting(blocks: readonly Line[][], height: number): number {
   return end < 0 ? blocks.length : end;
 }
 
-function notShown(what: string, counts: Overview['timelineCounts'], context: ViewContext): Line[] {
+function notShown(what: string, counts: SeverityCounts, context: ViewContext, isPicture: boolean): Line[] {
   const total = totalOf(counts);
   if (total === 0) return [];
-  const text = `and ${formatCount(total)} more ${what}: ${describeCounts(counts)} (--all shows all)`;
-  return wrapBehind('', text, 'dim', context);
+  const how = isPicture ? '' : ' (--all shows all)';
+  return wrapBehind('', `and ${formatCount(total)} more ${what}: ${describeCounts(counts)}${how}`, 'dim', context);
 }
 
 /** What to say when there is nothing to show. */

@@ -16,7 +16,7 @@ import {
 } from '../terminal/line.ts';
 import { advice } from './advice.ts';
 import { ageOf, formatAge, formatBytes } from './quantities.ts';
-import { recoveryLine } from './recovery-line.ts';
+import { recoveryLine, summarizeProgress } from './recovery-line.ts';
 import { reasonOf, type Severity, severityMark, severityOf, severityStyle } from './severity.ts';
 import { unseenMessage } from './unseen.ts';
 import type { ViewContext } from './view-context.ts';
@@ -25,6 +25,8 @@ import { wrapBehind } from './wrap.ts';
 
 const REDUNDANCY_WIDTH = 5;
 const INDENT = ' '.repeat(7);
+/** Less tells nothing apart. */
+const NAME_WIDTH_MIN = 12;
 const BAR_CELLS = { narrow: 10, wide: 20 };
 /** From here on there is room for a longer bar. */
 const WIDE_COLUMNS = 120;
@@ -53,20 +55,43 @@ export function timelineLines(timeline: SafekeeperTimeline, context: ViewContext
   ];
 }
 
+/** The same in a single line: the name is shortened, so that what is wrong can be read. */
+export function timelineLine(timeline: SafekeeperTimeline, context: ViewContext): Line {
+  const severity = severityOf(timeline);
+  const style = severityStyle(severity);
+  const key = keyOf(timeline);
+  const recovery = timeline.status?.recovery;
+  const progress = recovery === undefined ? '' : summarizeProgress(recovery, context.rateOf(key, recovery));
+  const facts = severity === 'Redundant' ? '' : [printable(reasonOf(timeline)), progress].join('  ').trimEnd();
+  const room = context.width - INDENT.length - (facts === '' ? 0 : widthOf(facts) + 2);
+  const name = context.showNamespace ? key : timeline.metadata.name;
+  return [
+    startOf(timeline, severity, context),
+    span(
+      shortenName(name, Math.max(room, NAME_WIDTH_MIN), context.glyphs.ellipsis),
+      severity === 'Redundant' ? 'plain' : 'bold',
+    ),
+    span(facts === '' ? '' : `  ${facts}`, style),
+  ];
+}
+
 /** The name is never cut where a person may need it; the reason goes on a line of its own when it finds no room. */
 function headLines(timeline: SafekeeperTimeline, severity: Severity, context: ViewContext): Line[] {
-  const { glyphs, width } = context;
+  if (severity === 'Redundant') return [timelineLine(timeline, context)];
   const style = severityStyle(severity);
-  const redundancy = padEnd(timeline.status?.redundancy ?? '?/?', REDUNDANCY_WIDTH);
   const name = context.showNamespace ? keyOf(timeline) : timeline.metadata.name;
-  const start: Span[] = [span(`${severityMark(severity, glyphs)} ${redundancy}`, style)];
-  const room = width - INDENT.length;
-  if (severity === 'Redundant') return [[...start, plain(shortenName(name, Math.max(room, 1), glyphs.ellipsis))]];
+  const start = startOf(timeline, severity, context);
+  const room = context.width - INDENT.length;
   const reason = span(printable(reasonOf(timeline)), style);
   const fits = widthOf(name) + 2 + widthOf(reason.text) <= room;
-  if (fits) return [[...start, span(name, 'bold'), plain('  '), reason]];
+  if (fits) return [[start, span(name, 'bold'), plain('  '), reason]];
   const [first = [], ...rest] = wrapBehind(INDENT, name, 'bold', context);
-  return [[...start, ...first.slice(1)], ...rest, [plain(INDENT), reason]];
+  return [[start, ...first.slice(1)], ...rest, [plain(INDENT), reason]];
+}
+
+function startOf({ status }: SafekeeperTimeline, severity: Severity, { glyphs }: ViewContext): Span {
+  const redundancy = padEnd(status?.redundancy ?? '?/?', REDUNDANCY_WIDTH);
+  return span(`${severityMark(severity, glyphs)} ${redundancy}`, severityStyle(severity));
 }
 
 function replicaLines(timeline: SafekeeperTimeline, status: SafekeeperTimelineStatus, context: ViewContext): Line[] {

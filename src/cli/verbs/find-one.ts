@@ -27,9 +27,11 @@ export async function findTimeline(
   text: string,
   signal: AbortSignal,
 ): Promise<SafekeeperTimeline> {
-  const { kind, name } = parseTarget(text);
-  if (kind === 'cluster') throw badUsage(`proposals are made for timelines, and "${text}" is a cluster`);
-  const [found] = await findObjects(client, namespace, { kind: 'timeline', name }, signal);
-  if (found?.kind === 'timeline') return found.object;
-  throw await notFound(client, namespace, { kind: 'timeline', name }, [], signal);
+  const target = parseTarget(text);
+  const found = target.kind === 'cluster' ? [] : await findObjects(client, namespace, target, signal);
+  for (const each of found) if (each.kind === 'timeline') return each.object;
+  if (target.kind === 'cluster' || found.length > 0) {
+    throw badUsage(`proposals are made for timelines, and "${text}" is a cluster`);
+  }
+  throw await notFound(client, namespace, { ...target, kind: 'timeline' }, [], signal);
 }
