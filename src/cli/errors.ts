@@ -20,13 +20,18 @@ export function exitCodeOf(error: unknown): number {
   return reason === 'Refused' ? EXIT.refused : EXIT.failed;
 }
 
-/** What is printed of an error: one line; to find out more, where in the program it arose and what caused it. */
+/** What is said of an error: one line; to find out more, where in the program it arose and what caused it. */
 export function errorText(error: unknown, isDebug: boolean): string {
   const first = firstError(error);
-  const line = describeError(first);
-  const lead = first instanceof Failure && first.reason === 'Refused' ? 'refused: ' : 'error: ';
-  const text = line.startsWith(lead) ? line : lead + line;
+  const text = describeError(first);
   return isDebug ? [text, ...stacks(first)].join('\n') : text;
+}
+
+/** The same for the terminal of a command that ended with it. */
+export function finalText(error: unknown, isDebug: boolean): string {
+  const lead = exitCodeOf(error) === EXIT.refused ? 'refused: ' : 'error: ';
+  const text = errorText(error, isDebug);
+  return text.startsWith(lead) ? text : lead + text;
 }
 
 const CAUSES_MAX = 8;
@@ -53,7 +58,7 @@ const BROKEN_PIPE = 141;
 export function guardProcess(process: NodeJS.Process): void {
   const isDebug = process.argv.includes('--debug');
   process.on('uncaughtException', (error) => {
-    process.stderr.write(`${errorText(error, isDebug)}\n`);
+    process.stderr.write(`${finalText(error, isDebug)}\n`);
     process.exit(EXIT.failed);
   });
   process.stdout.on('error', (error) => {

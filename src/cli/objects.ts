@@ -119,11 +119,11 @@ export function explained(error: unknown): unknown {
   return error;
 }
 
-/** The path itself is unknown: such an answer names no object. */
+/** The path itself is unknown: such an answer names no object, and may not be JSON. */
 function isUnknownKind(error: unknown): boolean {
   return (
     error instanceof KubeApiError &&
     error.code === 404 &&
-    /could not find the requested resource|page not found/.test(error.message)
+    /could not find the requested resource|HTTP status 404/.test(error.message)
   );
 }

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../../package.json';
-import { EXIT, errorText, exitCodeOf } from './errors.ts';
+import { EXIT, exitCodeOf, finalText } from './errors.ts';
 
 export { EXIT } from './errors.ts';
 
@@ -74,7 +74,7 @@ async function execute(program: Command, argv: readonly string[]): Promise<numbe
     const isDebug = [program, ...program.commands].some(
       (command) => command.opts<{ debug?: boolean }>().debug === true,
     );
-    process.stderr.write(`${errorText(error, isDebug)}\n`);
+    process.stderr.write(`${finalText(error, isDebug)}\n`);
     return exitCodeOf(error);
   }
 }

@@ -16,8 +16,12 @@ export interface Completion {
 /** The options that were given before the cursor, by their long names without dashes. */
 export type GivenOptions = Readonly<Record<string, string>>;
 
-/** Names of objects; `TYPE/` in front where the words are not names of timelines alone. */
-export type NameSource = (completes: CompletedNames, given: GivenOptions) => Promise<readonly string[]>;
+/** Names of objects, with `TYPE/` in front where `current` has it, too, and where a name alone would not do. */
+export type NameSource = (
+  completes: CompletedNames,
+  current: string,
+  given: GivenOptions,
+) => Promise<readonly string[]>;
 
 const NOTHING: Completion = { candidates: [], files: false };
 /** Names of values that stand for files. */
@@ -114,11 +118,14 @@ async function argumentsOf(place: Place, current: string, names: NameSource): Pr
   const last = declared.at(-1);
   const argument = declared[operandCount] ?? (last?.variadic === true ? last : undefined);
   const choices = argument?.argChoices ?? [];
-  const objects = argument instanceof NameArgument ? await names(argument.completes, given) : [];
+  const objects = argument instanceof NameArgument ? await names(argument.completes, current, given) : [];
   const candidates = [
     ...commands.map((each) => ({ value: each.name(), description: each.description() })),
     ...choices.map((value) => ({ value, description: '' })),
-    ...objects.map((value) => ({ value, description: '' })),
+    // Where commands may stand, too, an object that is called like one needs its type.
+    ...objects
+      .filter((value) => !commands.some((each) => isCalled(each, value)))
+      .map((value) => ({ value, description: '' })),
   ].filter(({ value }) => value.startsWith(current));
   return { candidates, files: argument !== undefined && FILE_VALUE.test(argument.name()) };
 }

@@ -12,7 +12,7 @@ import type { NameSource } from './candidates.ts';
 const TIMEOUT_MS = 2_000;
 
 /** Asks the API server that the command line is about, briefly; no names where it does not answer. */
-export const objectNames: NameSource = async (completes, { kubeconfig, context, namespace }) => {
+export const objectNames: NameSource = async (completes, current, { kubeconfig, context, namespace }) => {
   const flags = {
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(context === undefined ? {} : { context }),
@@ -20,6 +20,7 @@ export const objectNames: NameSource = async (completes, { kubeconfig, context, 
   };
   using deadline = startDeadline(TIMEOUT_MS, 'the list of names', new AbortController().signal);
   const names: string[] = [];
+  const prefix = current.includes('/') ? 'skt/' : '';
   try {
     const access = accessOf(flags);
     await using client = new KubeClient(access, interactiveRuntime());
@@ -34,9 +35,8 @@ export const objectNames: NameSource = async (completes, { kubeconfig, context, 
     if (completes === 'any') await read(CLUSTER_RESOURCE, ({ metadata }) => `skc/${metadata.name}`);
     await read(TIMELINE_RESOURCE, ({ metadata, status }) => {
       const isWanted = completes === 'any' || status?.proposal?.forced === (completes === 'forced');
-      return isWanted ? metadata.name : undefined;
+      return isWanted ? `${prefix}${metadata.name}` : undefined;
     });
-    if (completes === 'any') names.push(...names.filter((name) => !name.includes('/')).map((name) => `skt/${name}`));
   } catch {
     // What was read until then is better than nothing, and an error has no place on a half-written command line.
   }

@@ -44,12 +44,11 @@ function timelinePart({ timelines, timelineCounts }: Overview, context: ViewCont
   let left = height;
   const isCut = totalOf(timelineCounts) > timelines.length;
   for (const [index, timeline] of timelines.entries()) {
-    const others = Math.min(timelines.length - index - 1, TIMELINES_WANTED);
-    const reserved = others + (isCut || others < timelines.length - index - 1 ? COUNT_LINES : 0);
+    const rest = timelines.length - index - 1;
+    const reserved = rest > TIMELINES_WANTED || isCut ? Math.min(rest, TIMELINES_WANTED) + COUNT_LINES : rest;
     const full = timelineLines(timeline, context);
     const block = full.length <= left - reserved ? full : [timelineLine(timeline, context)];
-    const isLast = index === timelines.length - 1 && !isCut;
-    if (block.length > left - (isLast ? 0 : COUNT_LINES)) break;
+    if (block.length > left - (isCut ? COUNT_LINES : Math.min(rest, COUNT_LINES))) break;
     blocks.push(block);
     left -= block.length;
   }
