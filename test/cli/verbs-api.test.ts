@@ -61,6 +61,15 @@ describe('approve', () => {
     expect(console.warned).toEqual(['Recovery is paused: it runs once that is over.']);
   });
 
+  test('says so when the cluster has its brake on', async () => {
+    const braked = clusterObject('main', PULLING);
+    const brake = conditions({ Stalled: ['True', 'StormBrake'] }, { Stalled: 'Look first.' });
+    await world.put({ ...braked, status: { ...braked.status, conditions: brake } });
+    await world.put(timelineObject('a', proposedStatus()));
+    await approveIt('a');
+    expect(console.warned).toEqual(['The cluster starts no recovery at present. Look first.']);
+  });
+
   test.each([
     ['there is no proposal', redundantStatus(), undefined, /has no open proposal\. Its status: Safe: every member/],
     ['nobody has looked yet', undefined, undefined, /has no open proposal\. Its status: nobody has looked/],

@@ -40,9 +40,13 @@ async function redraw({ store, limit, contextOf, output, environment, ...rest }:
   const rates = new RateTracker();
   using screen = new Screen(output, createPainter(output, environment));
   let wake = () => undefined as void;
-  using _subscription = store.subscribe(() => wake());
+  let known: Overview | undefined;
+  using _subscription = store.subscribe(() => {
+    known = undefined;
+    wake();
+  });
   while (!signal.aborted) {
-    const overview = store.overview(limit);
+    const overview = (known ??= store.overview(limit));
     rates.keepOnly(new Set(overview.timelines.map((timeline) => keyOf(timeline))));
     const { columns, rows } = screen.size();
     const rateOf: ViewContext['rateOf'] = (key, recovery) => rates.rate(key, recovery, clock.wallTimeMs());

@@ -18,6 +18,8 @@ export class WorstOf<T extends Ranked> {
   readonly limit: number;
   private readonly counted: Record<Severity, number> = { ...NO_COUNTS };
   private kept: T[] = [];
+  /** Not better off than this is who has a chance. */
+  private bound: T | undefined;
 
   constructor(limit: number) {
     this.limit = limit;
@@ -29,8 +31,11 @@ export class WorstOf<T extends Ranked> {
 
   add(object: T): void {
     this.counted[severityOf(object)]++;
+    if (this.bound !== undefined && compareWorst(this.bound, object) <= 0) return;
     this.kept.push(object);
-    if (this.kept.length > 2 * this.limit) this.kept = this.worst();
+    if (this.kept.length <= 2 * this.limit) return;
+    this.kept = this.worst();
+    this.bound = this.kept.at(-1);
   }
 
   /** The worst first. */

@@ -1,6 +1,5 @@
 import { Command } from 'commander';
 import { systemClock, type Clock } from '../../base/clock.ts';
-import { findCondition } from '../../kube/conditions.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import { NameArgument } from '../completion/name-argument.ts';
 import { withExamples } from '../help.ts';
@@ -9,6 +8,7 @@ import { formatTarget } from '../targets.ts';
 import { connect } from './connect.ts';
 import { type Console, processConsole } from './console.ts';
 import { APPROVE, decide, openProposal } from './decide.ts';
+import { obstacles } from './obstacles.ts';
 
 interface ApproveFlags extends NamespaceFlags {
   readonly proposal?: string;
@@ -53,7 +53,5 @@ export async function approve(
       ? `${target} approved: safekeeper ${proposal.recipient} is restored from safekeeper ${proposal.donor}`
       : `${target} unchanged: this is approved already and waits for the operator`,
   );
-  if (findCondition(timeline.status?.conditions, 'Paused')?.status === 'True') {
-    console.warn('Recovery is paused: it runs once that is over.');
-  }
+  for (const obstacle of await obstacles(client, timeline, signal)) console.warn(obstacle);
 }

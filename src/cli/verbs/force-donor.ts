@@ -11,6 +11,7 @@ import { type Console, processConsole } from './console.ts';
 import { decide, FORCE_DONOR, type OpenProposal, openProposal } from './decide.ts';
 import { refused } from '../errors.ts';
 import { connect } from './connect.ts';
+import { obstacles } from './obstacles.ts';
 
 interface ForceDonorFlags extends NamespaceFlags {
   readonly yes?: boolean;
@@ -59,6 +60,7 @@ export async function forceDonor(
       ? `${target} forced: safekeeper ${proposal.recipient} is restored from safekeeper ${proposal.donor}`
       : `${target} unchanged: this is decided already and waits for the operator`,
   );
+  for (const obstacle of await obstacles(client, timeline, signal)) console.warn(obstacle);
 }
 
 async function confirm(id: string, { ask }: Console): Promise<void> {

@@ -1,7 +1,6 @@
 import { Command } from 'commander';
 import { annotations, CLUSTER_RESOURCE, TIMELINE_RESOURCE } from '../../api/names.ts';
 import { describePause, readPause } from '../../api/pause.ts';
-import type { SafekeeperCluster } from '../../api/resources.ts';
 import { type Clock, formatTimestamp, systemClock } from '../../base/clock.ts';
 import { isApiError } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
@@ -9,11 +8,12 @@ import { durationOption } from '../duration-option.ts';
 import { NameArgument } from '../completion/name-argument.ts';
 import { withExamples } from '../help.ts';
 import { addNamespaceOptions, type NamespaceFlags } from '../kube-options.ts';
-import { explained, type FoundObject, getOrNothing } from '../objects.ts';
+import { explained, type FoundObject } from '../objects.ts';
 import { formatTarget } from '../targets.ts';
 import { connect } from './connect.ts';
 import { type Console, processConsole } from './console.ts';
 import { findOne } from './find-one.ts';
+import { clusterOf } from './obstacles.ts';
 
 interface PauseFlags extends NamespaceFlags {
   /** Milliseconds. */
@@ -109,11 +109,12 @@ export async function resume(
     console.print(`${target} resumed`);
   }
   if (found.kind !== 'timeline') return;
-  const clusterName = found.object.spec.clusterRef.name;
-  const cluster = await clusterOf(client, { namespace, name: clusterName }, signal);
+  const cluster = await clusterOf(client, found.object, signal);
   const why = cluster === undefined ? undefined : describePause(pauseOf(cluster), 'cluster');
   if (why !== undefined)
-    console.warn(`Its cluster is paused, so nothing is restored yet: resume skc/${clusterName}. ${why}`);
+    console.warn(
+      `Its cluster is paused, so nothing is restored yet: resume skc/${found.object.spec.clusterRef.name}. ${why}`,
+    );
 }
 
 /** Conditional on the object being as it was read; read and tried again while others write it. */
@@ -136,15 +137,5 @@ async function patch(
       if (!isApiError(error, 'Conflict') || attempt === ATTEMPTS_MAX) throw explained(error);
       object = await client.get<FoundObject['object']>(type, object.metadata, signal);
     }
-  }
-}
-
-/** Undefined also for those who may not read clusters. */
-async function clusterOf(client: KubeClient, at: { namespace: string; name: string }, signal: AbortSignal) {
-  try {
-    return await getOrNothing<SafekeeperCluster>(client, CLUSTER_RESOURCE, at, signal);
-  } catch (error) {
-    if (isApiError(error, 'Forbidden')) return undefined;
-    throw error;
   }
 }
