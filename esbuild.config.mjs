@@ -19,7 +19,12 @@ const dropUnusedKubernetesModels = {
 
 await rm('dist', { recursive: true, force: true });
 const { outputFiles } = await build({
-  entryPoints: ['src/cli/safekeeper-operator.ts', 'src/cli/kubectl-safekeepers.ts', 'src/cli/inspect-worker.ts'],
+  entryPoints: [
+    'src/cli/safekeeper-operator.ts',
+    'src/cli/kubectl-safekeepers.ts',
+    'src/cli/kubectl_complete-safekeepers.ts',
+    'src/cli/inspect-worker.ts',
+  ],
   outdir: 'dist',
   bundle: true,
   splitting: true,

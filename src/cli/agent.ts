@@ -15,6 +15,7 @@ import type { RemoteStorageLocation } from '../remote-storage/location.ts';
 import { openRemoteStorage } from '../remote-storage/open-remote-storage.ts';
 import { addCredentialOptions, type CredentialFlags, openIncoming, openOutgoing } from './agent-credentials.ts';
 import { durationOption } from './duration-option.ts';
+import { withExamples } from './help.ts';
 import { type ListenAddress, parseListenAddress } from './listen-address.ts';
 import { remoteStorageOption } from './remote-storage.ts';
 import { parseSafekeeperIdArgument } from './safekeeper-id-argument.ts';
@@ -65,7 +66,14 @@ export function agentCommand(): Command {
         .choices(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
         .default('info'),
     );
-  return addLimitOptions(addCredentialOptions(command)).action(serve);
+  return withExamples(addLimitOptions(addCredentialOptions(command)).action(serve), [
+    ['safekeeper-operator agent --data-dir /data', 'for tools on this machine'],
+    ['safekeeper-operator agent --data-dir /data --id 3 --listen 0.0.0.0:7676', 'an empty directory, for its peers'],
+    [
+      'safekeeper-operator agent --data-dir /data --listen 0.0.0.0:7676 --http-auth-public-key-path /keys --auth-token-path /token',
+      'with tokens, its own and those of its clients',
+    ],
+  ]);
 }
 
 function addLimitOptions(command: Command): Command {

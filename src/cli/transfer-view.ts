@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { TransferMeter } from '../transfer/transfer-progress.ts';
-import { formatBytes } from './demo/format.ts';
+import { formatBytes } from './terminal/quantities.ts';
 
 const REDRAW_INTERVAL_MS = 100;
 const LOG_INTERVAL_MS = 10_000;
