@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { chmod, readFile, rm } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 /**
@@ -38,3 +38,5 @@ await build({
   plugins: [dropUnusedKubernetesModels],
   logLevel: 'warning',
 });
+// Those that a shell, or kubectl, starts.
+for (const name of Object.values(JSON.parse(await readFile('package.json', 'utf8')).bin)) await chmod(name, 0o755);

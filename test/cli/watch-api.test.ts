@@ -131,6 +131,16 @@ test('only what was asked for is watched', async () => {
   expect(written).not.toMatch(/\/a /);
 });
 
+test('a first list that took too long for the server starts anew', { timeout: 30_000 }, async () => {
+  let refusals = 1;
+  const body = { kind: 'Status', code: 410, reason: 'Expired', message: 'too old' };
+  world.api.door.react = ({ path }) =>
+    path.includes('/safekeepertimelines?') && refusals-- > 0 ? { kind: 'Answer', status: 410, body } : undefined;
+  await start(false);
+  await expect.poll(() => written).toContain('● 3/3  a\n');
+  expect(refusals).toBeLessThan(1);
+});
+
 test('what cannot be read at all is an error at once', async () => {
   world.api.door.react = () => ({
     kind: 'Answer',
