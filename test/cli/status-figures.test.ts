@@ -91,6 +91,8 @@ describe('bars', () => {
         { ...lost(2), flushLsn: 'FF/0' },
         present(1, '0/FFFFFFFE'),
         { safekeeperId: 4, state: 'Unreachable' },
+        // What it had before it was made anew.
+        { ...present(5, 'FF/0'), state: 'Hollow' },
       ],
     };
     expect(replicaPositions(status).map(({ entry, lagBytes }) => [entry.safekeeperId, lagBytes])).toEqual([
@@ -98,6 +100,7 @@ describe('bars', () => {
       [2, undefined],
       [3, 0n],
       [4, undefined],
+      [5, undefined],
     ]);
     expect(replicaPositions({})).toEqual([]);
   });

@@ -36,12 +36,12 @@ export function timelineLines(timeline: SafekeeperTimeline, context: ViewContext
   const severity = severityOf(timeline);
   const status = timeline.status ?? {};
   const head = headLines(timeline, severity, context);
-  const isPaused = findCondition(status.conditions, 'Paused')?.status === 'True';
+  const paused = findCondition(status.conditions, 'Paused');
+  const isPaused = paused?.status === 'True';
   if (severity === 'Redundant' && !isPaused && !context.isWide) return head;
   const ids = `tenant ${timeline.spec.tenantId}, timeline ${timeline.spec.timelineId}`;
   const told = severity === 'Redundant' ? [] : [status.message ?? unseenMessage(timeline, context.nowMs)];
-  const paused = findCondition(status.conditions, 'Paused');
-  if (paused?.status === 'True' && paused.message !== '') told.push(paused.message);
+  if (isPaused && paused.message !== '') told.push(paused.message);
   return [
     ...head,
     ...(context.isWide ? wrapBehind(INDENT, ids, 'dim', context) : []),
