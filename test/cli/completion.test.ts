@@ -3,7 +3,7 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Argument, Command, Option } from 'commander';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { complete } from '../../src/cli/completion/candidates.ts';
 import { NameArgument } from '../../src/cli/completion/name-argument.ts';
 import { completionScript, SHELLS } from '../../src/cli/completion/scripts.ts';
@@ -16,6 +16,9 @@ import {
   redundantStatus,
   timelineObject,
 } from './status-objects.ts';
+
+// Processes on a busy machine.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
 function program(): Command {
   return new Command('tool')

@@ -1,17 +1,21 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import { Failure } from '../../src/base/failure.ts';
 import { EXIT, exitCodeOf, finalText } from '../../src/cli/errors.ts';
-import { runProgram } from '../../src/cli/program.ts';
+import { runKubectlPlugin, runProgram } from '../../src/cli/program.ts';
 
 afterEach(() => vi.restoreAllMocks());
 
 /** Runs a command line with everything it prints caught. */
-async function run(...argv: string[]): Promise<{ code: number; output: string }> {
+function run(...argv: string[]): Promise<{ code: number; output: string }> {
+  return runIt(runProgram, argv);
+}
+
+async function runIt(program: typeof runProgram, argv: string[]): Promise<{ code: number; output: string }> {
   const printed: string[] = [];
   const print = (chunk: string | Uint8Array) => printed.push(String(chunk)) > 0;
   vi.spyOn(process.stdout, 'write').mockImplementation(print);
   vi.spyOn(process.stderr, 'write').mockImplementation(print);
-  const code = await runProgram(argv);
+  const code = await program(argv);
   return { code, output: printed.join('') };
 }
 
@@ -102,4 +106,30 @@ test('the stack of an error is followed by those of its causes, and nothing else
   expect(text).not.toContain('secret');
   expect(finalText(new Failure('BadUsage', 'error: once'), false)).toBe('error: once');
   expect(exitCodeOf(new Failure('Refused', ''))).toBe(EXIT.refused);
+});
+
+test.each([
+  [['--limit', '0'], 'must be a whole number above 0'],
+  [['-o', 'table'], 'Allowed choices are wide, json, yaml'],
+  [['-o', 'json', '--watch'], '-o json cannot be watched'],
+  [['--watc'], 'Did you mean --watch?'],
+  [['nope/x'], '"nope" is no type that is known here'],
+  [['approve'], "missing required argument 'name'"],
+  [['approve', 'x', '--yes'], "unknown option '--yes'"],
+  [['pause', 'x', '--for', 'ever'], 'write it like 30s, 5m or 1h30m'],
+])('kubectl safekeepers %j is bad usage', async (argv, message) => {
+  const { code, output } = await runIt(runKubectlPlugin, argv);
+  expect({ code, output }).toEqual({ code: 2, output: expect.stringMatching(/^error: /) });
+  expect(output).toContain(message);
+});
+
+test('kubectl safekeepers has its help, that of its commands, and a version', async () => {
+  const help = await runIt(runKubectlPlugin, ['--help']);
+  expect(help).toMatchObject({ code: 0 });
+  for (const shown of ['--watch', 'force-donor', 'skt/approve', 'kubectl safekeepers -A --watch']) {
+    expect(help.output).toContain(shown);
+  }
+  const ofCommand = await runIt(runKubectlPlugin, ['help', 'approve']);
+  expect(ofCommand.output).toContain('Usage: kubectl safekeepers approve [options] <name>');
+  expect((await runIt(runKubectlPlugin, ['--version'])).output).toMatch(/^\d+\.\d+\.\d+\n$/);
 });

@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import type { RecoveryEntry, SafekeeperTimelineStatus } from '../../src/api/timeline-status.ts';
+import { formatObjects, streamObjects } from '../../src/cli/status/objects-output.ts';
 import { formatAge, formatBytes } from '../../src/cli/terminal/quantities.ts';
 import { averageRate, progressOf, RateTracker } from '../../src/cli/status/rates.ts';
 import { reasonOf, severityOf, formatCount } from '../../src/cli/status/severity.ts';
@@ -89,6 +91,8 @@ describe('bars', () => {
         { ...lost(2), flushLsn: 'FF/0' },
         present(1, '0/FFFFFFFE'),
         { safekeeperId: 4, state: 'Unreachable' },
+        // What it had before it was made anew.
+        { ...present(5, 'FF/0'), state: 'Hollow' },
       ],
     };
     expect(replicaPositions(status).map(({ entry, lagBytes }) => [entry.safekeeperId, lagBytes])).toEqual([
@@ -96,6 +100,7 @@ describe('bars', () => {
       [2, undefined],
       [3, 0n],
       [4, undefined],
+      [5, undefined],
     ]);
     expect(replicaPositions({})).toEqual([]);
   });
@@ -189,5 +194,34 @@ describe('severity', () => {
         expect(totalOf(leftOut(worst.counts, worst.worst()))).toBe(Math.max(0, all.length - limit));
       }),
     );
+  });
+});
+
+describe('a list of objects', () => {
+  async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
+    for (const item of items) yield await Promise.resolve(item);
+  }
+  const objects = ['a', 'b'].map((name) => timelineObject(name, proposedStatus()));
+
+  test.each([0, 1, 2])('of %d is the same text in one piece and in many', async (count) => {
+    for (const format of ['json', 'yaml'] as const) {
+      let text = '';
+      for await (const piece of streamObjects(each(objects.slice(0, count)), format)) text += piece;
+      expect(text).toBe(formatObjects(objects.slice(0, count), format, false));
+      const list: unknown = format === 'json' ? JSON.parse(text) : parse(text);
+      const items = objects.slice(0, count);
+      expect(list).toEqual({ apiVersion: 'v1', kind: 'List', metadata: { resourceVersion: '' }, items });
+    }
+  });
+
+  test('quotes what readers of YAML 1.1 would take for a time or a truth value', () => {
+    const [object] = objects;
+    const text = formatObjects(
+      [{ ...object!, metadata: { ...object!.metadata, labels: { a: 'yes', b: '1e3' } } }],
+      'yaml',
+      true,
+    );
+    expect(text).toMatch(/a: "yes"\n +b: "1e3"/);
+    expect(text).toContain('creationTimestamp: "2026-01-01T00:00:00Z"');
   });
 });

@@ -131,16 +131,22 @@ describe('the report', () => {
   });
 
   test('a pause is told, and how it ends', () => {
-    const paused = {
+    const paused = (by: string) => ({
       ...redundantStatus(),
-      conditions: conditions(
-        { ...REDUNDANT, Paused: ['True', 'Paused'] },
-        { Paused: 'Paused by spec.paused of the timeline.' },
-      ),
-    };
-    const lines = report(overview([], [timelineObject('a', paused, { paused: true })]));
-    expect(lines).toContain('       Paused by spec.paused of the timeline.');
-    expect(lines.at(-1)).toBe('       → kubectl safekeepers resume skt/a -n neon');
+      conditions: conditions({ ...REDUNDANT, Paused: ['True', 'Paused'] }, { Paused: `Paused by ${by}.` }),
+    });
+    const own = timelineObject('a', paused('itself'), { paused: true });
+    expect(report(overview([], [own])).slice(2)).toContain('       Paused by itself.');
+    expect(report(overview([], [own])).at(-1)).toBe('       → kubectl safekeepers resume skt/a -n neon');
+    const annotations = { 'safekeeper.dev/paused-until': '2026-01-01T13:00:00Z' };
+    const forAWhile = { ...own, spec: { ...own.spec, paused: false }, metadata: { ...own.metadata, annotations } };
+    for (const each of [forAWhile, slimTimeline(forAWhile)]) {
+      expect(report(overview([], [each])).at(-1)).toBe('       → kubectl safekeepers resume skt/a -n neon');
+    }
+    // Told with the cluster, once for all its timelines.
+    expect(report(overview([], [timelineObject('a', paused('the cluster'))])).slice(2)).toEqual(['● 3/3  a']);
+    const lost = { ...pullingStatus(), conditions: conditions({ ...PULLING, Paused: ['True', 'Paused'] }) };
+    expect(report(overview([], [timelineObject('b', lost)]))[2]).toBe('▲ 2/3  b  Pulling, paused');
   });
 
   test('wide shows ids, terms and the last recoveries, of redundant timelines, too', () => {

@@ -18,6 +18,9 @@ import {
   timelineObject,
 } from './status-objects.ts';
 
+/** On a busy machine, and for a reflector that backs off. */
+const WAIT = { timeout: 45_000 };
+
 let world: ObjectsWorld;
 let console: FakeConsole;
 
@@ -127,7 +130,7 @@ describe('approve', () => {
       NEVER,
     );
     const done = approveIt('a');
-    await expect.poll(() => annotationOf('a', annotations.approve)).toBeUndefined();
+    await expect.poll(() => annotationOf('a', annotations.approve), WAIT).toBeUndefined();
     await world.writeStatus('a', { lastHandledApprove: null });
     await done;
     expect(await annotationOf('a', annotations.approve)).toBe('abc');
@@ -145,7 +148,7 @@ describe('approve', () => {
       .poll(async () => {
         await clock.advance(10_000);
         return error;
-      })
+      }, WAIT)
       .toMatchObject({ reason: 'DeadlineExceeded', message: expect.stringContaining('is it running?') });
     expect(await annotationOf('a', annotations.approve)).toBeUndefined();
   });

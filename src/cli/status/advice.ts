@@ -1,3 +1,4 @@
+import { readPause } from '../../api/pause.ts';
 import type { SafekeeperTimeline } from '../../api/resources.ts';
 import { formatBytes } from '../terminal/quantities.ts';
 import type { ViewContext } from './view-context.ts';
@@ -20,8 +21,18 @@ export function advice({ metadata, spec, status }: SafekeeperTimeline, context: 
     const loss = proposal.forced ? `This gives up ${describeLoss(proposal.walLostBytes)}:` : undefined;
     advices.push({ command: command(verb, metadata.name), loss });
   }
-  if (spec.paused === true) advices.push({ command: command('resume', `skt/${metadata.name}`), loss: undefined });
+  if (isPausedItself({ metadata, spec }, context.nowMs)) {
+    advices.push({ command: command('resume', `skt/${metadata.name}`), loss: undefined });
+  }
   return advices;
+}
+
+/** Whether the object itself says so, and not its cluster. */
+export function isPausedItself(
+  { metadata, spec }: Pick<SafekeeperTimeline, 'metadata' | 'spec'>,
+  nowMs: number,
+): boolean {
+  return readPause(spec.paused === true, metadata, nowMs).kind !== 'running';
 }
 
 /** What a forced donor is known to lack. */

@@ -7,6 +7,7 @@ import { limits } from '../../base/limits.ts';
 import type { AccessSource } from '../../kube/kube-access.ts';
 import { KubeClient } from '../../kube/kube-client.ts';
 import { NameArgument } from '../completion/name-argument.ts';
+import { badUsage } from '../errors.ts';
 import { withExamples } from '../help.ts';
 import {
   accessOf,
@@ -17,11 +18,11 @@ import {
   namespaceOf,
 } from '../kube-options.ts';
 import { listObjects } from '../objects.ts';
+import { stopSignal } from '../stop-signal.ts';
 import { parseTargets } from '../targets.ts';
 import { type Line, plain } from '../terminal/line.ts';
 import { knowsUnicode } from '../terminal/output.ts';
 import { createPainter } from '../terminal/paint.ts';
-import { stopSignal } from '../stop-signal.ts';
 import { ASCII_GLYPHS, UNICODE_GLYPHS } from './glyphs.ts';
 import { LiveStore } from './live-store.ts';
 import { formatObjects, type ObjectFormat, streamObjects } from './objects-output.ts';
@@ -34,7 +35,6 @@ import { severityOf } from './severity.ts';
 import { slimTimeline } from './slim.ts';
 import type { ViewContext } from './view-context.ts';
 import { watchStatus } from './watch.ts';
-import { badUsage } from '../errors.ts';
 
 export interface StatusFlags extends NamespaceFlags {
   readonly allNamespaces?: boolean;

@@ -2,6 +2,7 @@ import { CLUSTER_RESOURCE, TIMELINE_RESOURCE } from '../../api/names.ts';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../../api/resources.ts';
 import { untilAborted } from '../../base/deadline.ts';
 import { describeError } from '../../base/failure.ts';
+import { isApiError } from '../../kube/api-error.ts';
 import type { AccessSource } from '../../kube/kube-access.ts';
 import type { Selection } from '../../kube/kube-client.ts';
 import { Reflector } from '../../kube/reflector.ts';
@@ -131,7 +132,8 @@ export class LiveStore implements AsyncDisposable {
       this.broken = undefined;
       return;
     }
-    this.onFirstFailure(error);
+    // A list that took too long for the server starts anew.
+    if (!isApiError(error, 'Expired')) this.onFirstFailure(error);
     const sinceMs = this.broken?.sinceMs ?? this.runtime.clock.wallTimeMs();
     this.broken = { sinceMs, message: describeError(error) };
   }

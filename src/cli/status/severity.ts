@@ -13,11 +13,15 @@ export type Severity = (typeof SEVERITIES)[number];
 
 /** Decided by the conditions alone. */
 export function severityOf({ status }: SafekeeperTimeline | SafekeeperCluster): Severity {
-  const is = (type: string, value: string) => findCondition(status?.conditions, type)?.status === value;
-  if (is('QuorumIntact', 'False')) return 'QuorumLost';
-  if (is('Stalled', 'True')) return 'NeedsYou';
-  if (is('Ready', 'True')) return 'Redundant';
-  return is('Ready', 'False') ? 'AtRisk' : 'Unseen';
+  let worst: Severity = 'Unseen';
+  // One pass: of 100,000 timelines this is asked with every picture.
+  for (const { type, status: value } of status?.conditions ?? []) {
+    if (type === 'QuorumIntact' && value === 'False') return 'QuorumLost';
+    if (type === 'Stalled' && value === 'True') worst = 'NeedsYou';
+    else if (type === 'Ready' && value !== 'Unknown' && worst === 'Unseen')
+      worst = value === 'True' ? 'Redundant' : 'AtRisk';
+  }
+  return worst;
 }
 
 /** In one CamelCase word, of the condition that says most. */

@@ -1,3 +1,4 @@
+import { annotations } from '../../api/names.ts';
 import type { ObjectMetadata, SafekeeperCluster, SafekeeperTimeline } from '../../api/resources.ts';
 import type { SafekeeperTimelineStatus } from '../../api/timeline-status.ts';
 import { severityOf } from './severity.ts';
@@ -40,12 +41,15 @@ function slimStatus({ history: _history, ...status }: SafekeeperTimelineStatus):
   return status;
 }
 
-function slimMetadata({ name, namespace, uid, resourceVersion, creationTimestamp }: ObjectMetadata): ObjectMetadata {
+function slimMetadata(metadata: ObjectMetadata): ObjectMetadata {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
+  const pausedUntil = metadata.annotations?.[annotations.pausedUntil];
   return {
     name,
     namespace,
     ...(uid === undefined ? {} : { uid }),
     ...(resourceVersion === undefined ? {} : { resourceVersion }),
     ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
+    ...(pausedUntil === undefined ? {} : { annotations: { [annotations.pausedUntil]: pausedUntil } }),
   };
 }

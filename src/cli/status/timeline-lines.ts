@@ -14,7 +14,7 @@ import {
   span,
   widthOf,
 } from '../terminal/line.ts';
-import { advice } from './advice.ts';
+import { advice, isPausedItself } from './advice.ts';
 import { ageOf, formatAge, formatBytes } from '../terminal/quantities.ts';
 import { recoveryLine, summarizeProgress } from './recovery-line.ts';
 import { reasonOf, type Severity, severityMark, severityOf, severityStyle } from './severity.ts';
@@ -36,12 +36,13 @@ export function timelineLines(timeline: SafekeeperTimeline, context: ViewContext
   const severity = severityOf(timeline);
   const status = timeline.status ?? {};
   const head = headLines(timeline, severity, context);
-  const isPaused = findCondition(status.conditions, 'Paused')?.status === 'True';
-  if (severity === 'Redundant' && !isPaused && !context.isWide) return head;
+  const paused = findCondition(status.conditions, 'Paused');
+  // A pause of the cluster is told there once.
+  const tellsPause = paused?.status === 'True' && (context.isWide || isPausedItself(timeline, context.nowMs));
+  if (severity === 'Redundant' && !tellsPause && !context.isWide) return head;
   const ids = `tenant ${timeline.spec.tenantId}, timeline ${timeline.spec.timelineId}`;
   const told = severity === 'Redundant' ? [] : [status.message ?? unseenMessage(timeline, context.nowMs)];
-  const paused = findCondition(status.conditions, 'Paused');
-  if (paused?.status === 'True' && paused.message !== '') told.push(paused.message);
+  if (tellsPause && paused.message !== '') told.push(paused.message);
   return [
     ...head,
     ...(context.isWide ? wrapBehind(INDENT, ids, 'dim', context) : []),
@@ -62,7 +63,7 @@ export function timelineLine(timeline: SafekeeperTimeline, context: ViewContext)
   const key = keyOf(timeline);
   const recovery = timeline.status?.recovery;
   const progress = recovery === undefined ? '' : summarizeProgress(recovery, context.rateOf(key, recovery));
-  const facts = severity === 'Redundant' ? '' : [printable(reasonOf(timeline)), progress].join('  ').trimEnd();
+  const facts = severity === 'Redundant' ? '' : [reasonText(timeline), progress].join('  ').trimEnd();
   const room = context.width - INDENT.length - (facts === '' ? 0 : widthOf(facts) + 2);
   const name = context.showNamespace ? key : timeline.metadata.name;
   return [
@@ -82,11 +83,16 @@ function headLines(timeline: SafekeeperTimeline, severity: Severity, context: Vi
   const name = context.showNamespace ? keyOf(timeline) : timeline.metadata.name;
   const start = startOf(timeline, severity, context);
   const room = context.width - INDENT.length;
-  const reason = span(printable(reasonOf(timeline)), style);
+  const reason = span(reasonText(timeline), style);
   const fits = widthOf(name) + 2 + widthOf(reason.text) <= room;
   if (fits) return [[start, span(name, 'bold'), plain('  '), reason]];
   const [first = [], ...rest] = wrapBehind(INDENT, name, 'bold', context);
   return [[start, ...first.slice(1)], ...rest, [plain(INDENT), reason]];
+}
+
+function reasonText(timeline: SafekeeperTimeline): string {
+  const isPaused = findCondition(timeline.status?.conditions, 'Paused')?.status === 'True';
+  return `${printable(reasonOf(timeline))}${isPaused ? ', paused' : ''}`;
 }
 
 function startOf({ status }: SafekeeperTimeline, severity: Severity, { glyphs }: ViewContext): Span {

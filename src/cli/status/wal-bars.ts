@@ -10,8 +10,8 @@ export interface ReplicaPosition {
   readonly lagBytes: bigint | undefined;
 }
 
-/** A replica in such a state has no WAL that counts, whatever was once known of it. */
-const WITHOUT_WAL: ReadonlySet<ReplicaEntry['state']> = new Set(['Lost', 'Deleted', 'Corrupt']);
+/** A replica in such a state has no WAL that counts; of a hollow one the status keeps what it had before. */
+const WITHOUT_WAL: ReadonlySet<ReplicaEntry['state']> = new Set(['Lost', 'Hollow', 'Deleted', 'Corrupt']);
 
 /** The replicas by safekeeper id, each measured against the one whose WAL ends last. */
 export function replicaPositions({ replicas = [] }: SafekeeperTimelineStatus): ReplicaPosition[] {

@@ -1,15 +1,14 @@
-import { formatTimestamp } from '../../base/clock.ts';
-import type { Clock } from '../../base/clock.ts';
+import { type Clock, formatTimestamp } from '../../base/clock.ts';
+import { keyOf } from '../../kube/object.ts';
 import { clipLine, type Line, plain, printable, span } from '../terminal/line.ts';
 import { canRedraw, type Environment, type Output } from '../terminal/output.ts';
 import { createPainter } from '../terminal/paint.ts';
 import { Screen } from '../terminal/screen.ts';
 import { changeLine } from './change-line.ts';
-import { formatAge } from '../terminal/quantities.ts';
 import type { LiveStore } from './live-store.ts';
-import { keyOf } from '../../kube/object.ts';
 import type { Overview } from './overview.ts';
-import { RateTracker } from './rates.ts';
+import { formatAge } from '../terminal/quantities.ts';
+import { averageRate, RateTracker } from './rates.ts';
 import { nothingFound, reportLines } from './report.ts';
 import type { ViewContext } from './view-context.ts';
 
@@ -86,7 +85,8 @@ async function append({ store, limit, contextOf, output, environment, ...rest }:
   const print = (line: Line) => void output.write(`${paint(line)}\n`);
   const stamped = (line: Line) => print([span(`${formatTimestamp(clock.wallTimeMs())}  `, 'dim'), ...line]);
   const overview = store.overview(limit);
-  const context = contextOf(Number.POSITIVE_INFINITY, () => undefined, overview);
+  const rateOf: ViewContext['rateOf'] = (_key, recovery) => averageRate(recovery, clock.wallTimeMs());
+  const context = contextOf(Number.POSITIVE_INFINITY, rateOf, overview);
   const lines = reportLines(overview, context);
   for (const line of lines.length === 0 ? [[plain(nothingFound(namespace))]] : lines) print(line);
   using _subscription = store.subscribe((change) => {

@@ -6,7 +6,7 @@ type Ranked = SafekeeperTimeline | SafekeeperCluster;
 /** Below 0 when `a` is worse off: by severity, then by fewer replicas present, then by namespace and name. */
 export function compareWorst(a: Ranked, b: Ranked): number {
   return (
-    SEVERITIES.indexOf(severityOf(a)) - SEVERITIES.indexOf(severityOf(b)) ||
+    rankOf(severityOf(a)) - rankOf(severityOf(b)) ||
     presentCount(a) - presentCount(b) ||
     compareText(a.metadata.namespace, b.metadata.namespace) ||
     compareText(a.metadata.name, b.metadata.name)
@@ -20,6 +20,7 @@ export class WorstOf<T extends Ranked> {
   private kept: T[] = [];
   /** Not better off than this is who has a chance. */
   private bound: T | undefined;
+  private boundRank = 0;
 
   constructor(limit: number) {
     this.limit = limit;
@@ -30,12 +31,17 @@ export class WorstOf<T extends Ranked> {
   }
 
   add(object: T): void {
-    this.counted[severityOf(object)]++;
-    if (this.bound !== undefined && compareWorst(this.bound, object) <= 0) return;
+    const severity = severityOf(object);
+    this.counted[severity]++;
+    if (this.bound !== undefined) {
+      const distance = rankOf(severity) - this.boundRank;
+      if (distance > 0 || (distance === 0 && compareWorst(this.bound, object) <= 0)) return;
+    }
     this.kept.push(object);
     if (this.kept.length <= 2 * this.limit) return;
     this.kept = this.worst();
     this.bound = this.kept.at(-1);
+    this.boundRank = this.bound === undefined ? 0 : rankOf(severityOf(this.bound));
   }
 
   /** The worst first. */
@@ -53,6 +59,10 @@ export function leftOut(counts: SeverityCounts, shown: readonly Ranked[]): Sever
 
 export function totalOf(counts: SeverityCounts): number {
   return SEVERITIES.reduce((sum, severity) => sum + counts[severity], 0);
+}
+
+function rankOf(severity: Severity): number {
+  return SEVERITIES.indexOf(severity);
 }
 
 /** Of a cluster, which has no redundancy of its own, as of a timeline not yet looked at: none. */
