@@ -263,9 +263,10 @@ export class OwnRecovery {
       return { kind: 'Wait', reason, message, untilMs: plan?.untilMs ?? nowMs + RECHECK_MS };
     }
     this.waitingSinceMs ??= nowMs;
-    const isInVain = nowMs - this.waitingSinceMs >= this.options.unknownTimeoutMs;
-    if (isInVain || plan?.stalled !== undefined) return { kind: 'Refused', reason, message };
-    return { kind: 'Wait', reason, message, untilMs: Math.min(plan?.untilMs ?? Infinity, nowMs + RECHECK_MS) };
+    const giveUpMs = this.waitingSinceMs + this.options.unknownTimeoutMs;
+    if (nowMs >= giveUpMs || plan?.stalled !== undefined) return { kind: 'Refused', reason, message };
+    const untilMs = Math.min(plan?.untilMs ?? Infinity, nowMs + RECHECK_MS, giveUpMs);
+    return { kind: 'Wait', reason, message, untilMs };
   }
 
   /** Asks what the plan wants to know (rules R13, R16). Who cannot be asked gives no evidence. */
