@@ -107,7 +107,7 @@ export class OwnRecovery {
       ask: (id, signal) => this.ask(id, signal),
       identify: async (id, signal) => {
         const peer = peers.get(id);
-        return peer && { id: (await peer.client.nodeStatus(signal)).id, url: peer.url };
+        return peer && { id: await peers.identityOf(peer, signal), url: peer.url };
       },
     };
   }
@@ -144,7 +144,8 @@ export class OwnRecovery {
     signal: AbortSignal,
   ): Promise<ConfirmedRecovery | { readonly kind: 'Discarded'; readonly message: string }> {
     const { peers, timeline, ownId, ownTerm } = this.options;
-    await prepareWitnesses(intent, timeline, (id) => peers.get(id)?.client, signal);
+    // Should the last look choose another donor, its copy may have a commit_lsn that is behind, which is lawful.
+    await prepareWitnesses(intent, [intent.donor], timeline, (id) => peers.get(id)?.client, signal);
     const others = intent.members.all.filter((id) => id !== ownId);
     const reads = await readInOrder(this.source, ownId, others, signal);
     const disks = new Map([...this.disks].map(([id, { evidence }]) => [id, evidence]));
