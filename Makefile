@@ -48,8 +48,12 @@ bench-transfer: build
 bench-control: build envtest
 	@npx tsx test/bench/bench-control.ts $(ARGS)
 
+## bench-restore: how fast an empty disk is refilled, against a sequential loop and against curl and tar (BENCH_SCALE=0.1 for a quick look)
+bench-restore: build
+	@npx tsx test/bench/bench-restore.ts
+
 ## crds: write the CRD manifests anew from src/api
 crds: build
 	@node dist/safekeeper-operator.js crds --output-dir crds
 
-.PHONY: help demo test test-real envtest model check build bench-transfer bench-control crds
+.PHONY: help demo test test-real envtest model check build bench-transfer bench-control bench-restore crds

@@ -28,13 +28,14 @@ export async function dumpDiskContent(
   for (const name of await listFiles(files, directory)) {
     await using file = await files.open(join(directory, name), 'Read');
     const { sizeBytes, createdMs, modifiedMs } = await file.status();
+    const extents = await dataExtents(file, sizeBytes);
     dumped.push({
       name,
       size: sizeBytes,
       created: new Date(createdMs).toISOString(),
       modified: new Date(modifiedMs).toISOString(),
-      start_zeroes: await countZeroesFromStart(file, sizeBytes, signal),
-      end_zeroes: await countZeroesFromEnd(file, sizeBytes, signal),
+      start_zeroes: await countZeroesFromStart(file, extents, sizeBytes, signal),
+      end_zeroes: await countZeroesFromEnd(file, extents, sizeBytes, signal),
     });
   }
   return dumped;
@@ -60,25 +61,57 @@ function isSegmentName(name: string): boolean {
   return /^[0-9A-F]{24}(\.partial)?$/.test(name);
 }
 
-async function countZeroesFromStart(file: OpenFile, sizeBytes: number, signal: AbortSignal): Promise<number> {
-  const buffer = Buffer.alloc(Math.min(SCAN_BYTES, sizeBytes));
-  const zeros = Buffer.alloc(buffer.length);
-  for (let position = 0; position < sizeBytes; position += buffer.length) {
-    signal.throwIfAborted();
-    const read = buffer.subarray(0, await file.readAt(buffer, position));
-    if (!isZero(read, zeros)) return position + read.findIndex((byte) => byte !== 0);
+/** A part of a file that is not a hole: from `start` up to `end`. */
+interface DataExtent {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** In order. What a safekeeper has not written yet of a segment is a hole: 16 MiB that nobody has to read. */
+async function dataExtents(file: OpenFile, sizeBytes: number): Promise<DataExtent[]> {
+  const extents: DataExtent[] = [];
+  for (let start = 0; start < sizeBytes; ) {
+    const { kind, end } = await file.extentAt(start);
+    const next = Math.min(end, sizeBytes);
+    if (kind === 'Data') extents.push({ start, end: next });
+    start = next;
+  }
+  return extents;
+}
+
+async function countZeroesFromStart(
+  file: OpenFile,
+  extents: readonly DataExtent[],
+  sizeBytes: number,
+  signal: AbortSignal,
+): Promise<number> {
+  for (const { start, end } of extents) {
+    const buffer = Buffer.alloc(Math.min(SCAN_BYTES, end - start));
+    const zeros = Buffer.alloc(buffer.length);
+    for (let position = start; position < end; position += buffer.length) {
+      signal.throwIfAborted();
+      const read = buffer.subarray(0, await file.readAt(buffer.subarray(0, end - position), position));
+      if (!isZero(read, zeros)) return position + read.findIndex((byte) => byte !== 0);
+    }
   }
   return sizeBytes;
 }
 
-async function countZeroesFromEnd(file: OpenFile, sizeBytes: number, signal: AbortSignal): Promise<number> {
-  const buffer = Buffer.alloc(Math.min(SCAN_BYTES, sizeBytes));
-  const zeros = Buffer.alloc(buffer.length);
-  for (let end = sizeBytes; end > 0; end -= buffer.length) {
-    signal.throwIfAborted();
-    const position = Math.max(0, end - buffer.length);
-    const read = buffer.subarray(0, await file.readAt(buffer.subarray(0, end - position), position));
-    if (!isZero(read, zeros)) return sizeBytes - (position + read.findLastIndex((byte) => byte !== 0) + 1);
+async function countZeroesFromEnd(
+  file: OpenFile,
+  extents: readonly DataExtent[],
+  sizeBytes: number,
+  signal: AbortSignal,
+): Promise<number> {
+  for (const { start, end: extentEnd } of extents.toReversed()) {
+    const buffer = Buffer.alloc(Math.min(SCAN_BYTES, extentEnd - start));
+    const zeros = Buffer.alloc(buffer.length);
+    for (let end = extentEnd; end > start; end -= buffer.length) {
+      signal.throwIfAborted();
+      const position = Math.max(start, end - buffer.length);
+      const read = buffer.subarray(0, await file.readAt(buffer.subarray(0, end - position), position));
+      if (!isZero(read, zeros)) return sizeBytes - (position + read.findLastIndex((byte) => byte !== 0) + 1);
+    }
   }
   return sizeBytes;
 }

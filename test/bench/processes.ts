@@ -4,6 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 
 const PROGRAM = resolve(import.meta.dirname, '../../dist/safekeeper-operator.js');
+/** The most that a process ever had is only told while it runs. */
+const MEMORY_INTERVAL_MS = 20;
 const STATIC_SERVER = join(import.meta.dirname, 'static-server.ts');
 
 /** A server in a process of its own; disposing it ends the process. */
@@ -21,6 +23,24 @@ export function startAgentProcess(dataDirectory: string, id: number, port = 0): 
 /** A plain file server for one file. */
 export function startStaticServer(path: string): Promise<ServerProcess> {
   return startServer(STATIC_SERVER, [path]);
+}
+
+/** Runs one command of the built program to its end; returns the most memory that it ever had, in MiB. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const exit = once(child, 'exit') as Promise<[number | null]>;
+  let peakMib = 0;
+  const timer = setInterval(() => {
+    // A process that has just ended has no memory any more.
+    peakMemoryMib({ pid: child.pid ?? 0 }).then(
+      (mib) => (peakMib = Math.max(peakMib, mib)),
+      () => undefined,
+    );
+  }, MEMORY_INTERVAL_MS);
+  const [code] = await exit;
+  clearInterval(timer);
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}`);
+  return peakMib;
 }
 
 export async function startServer(program: string, args: readonly string[]): Promise<ServerProcess> {
@@ -54,7 +74,7 @@ export async function runShell(lines: string): Promise<void> {
 }
 
 /** The most memory that the process ever had, in MiB. */
-export async function peakMemoryMib({ pid }: ServerProcess): Promise<number> {
+export async function peakMemoryMib({ pid }: Pick<ServerProcess, 'pid'>): Promise<number> {
   return (await readProcNumber(pid, 'status', /^VmHWM:\s+(\d+) kB$/m)) / 1024;
 }
 

@@ -13,6 +13,20 @@ export async function pull(recipient: ServerProcess, donor: ServerProcess, id: T
   });
 }
 
+/** The same from whichever of the donors has more. */
+export async function pullFromAny(
+  recipient: ServerProcess,
+  donors: readonly ServerProcess[],
+  id: TenantTimelineId,
+): Promise<void> {
+  const hosts = donors.map(({ url }) => url);
+  await call(recipient, 'POST', '/v1/pull_timeline', {
+    tenant_id: id.tenantId,
+    timeline_id: id.timelineId,
+    http_hosts: hosts,
+  });
+}
+
 /** The same of many, at most `atOnce` of them at any time. */
 export async function pullAll(
   recipient: ServerProcess,
