@@ -14,7 +14,7 @@ import { lsn } from '../../src/domain/lsn.ts';
 import { NO_MEMBERSHIP } from '../../src/domain/membership.ts';
 import { term } from '../../src/domain/term.ts';
 import { HttpClient } from '../../src/http/client.ts';
-import { UNFINISHED_FILE_NAME } from '../../src/restore/contents.ts';
+import { UNFINISHED_FILE_NAME } from '../../src/disk/data-directory.ts';
 import { verdictOf } from '../../src/restore/outcome.ts';
 import { restore } from '../../src/restore/restore.ts';
 import { decodeControlFile } from '../../src/safekeeper/control-file-codec.ts';
