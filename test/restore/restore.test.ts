@@ -272,6 +272,17 @@ describe('a list in place of the peers', () => {
     expect(summary.unknown).toHaveLength(1);
   });
 
+  test('names a timeline whose members are others: that is no success', async () => {
+    using data = temporaryData();
+    const membership = configuration(7, [1, 2, 9]);
+    await using first = await startPeer(1, [FIRST], (file) => ({ ...file, membership }));
+    await using second = await startPeer(2, [FIRST], (file) => ({ ...file, membership }));
+    const readList = async () => [{ tenantId: TENANT, timelineId: FIRST }] as never;
+    const { outcomes, summary } = await run(data.path, [first, second], { readList });
+    expect(outcomes.get(FIRST)).toMatchObject({ kind: 'Refused', reason: 'NotAMember' });
+    expect(verdictOf(summary)).toBe('Refused');
+  });
+
   test('names a timeline that nobody has', async () => {
     using data = temporaryData();
     await using first = await startPeer(1, []);
