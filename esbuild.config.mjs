@@ -19,7 +19,7 @@ const dropUnusedKubernetesModels = {
 
 await rm('dist', { recursive: true, force: true });
 await build({
-  entryPoints: ['src/cli/safekeeper-operator.ts', 'src/cli/kubectl-safekeepers.ts'],
+  entryPoints: ['src/cli/safekeeper-operator.ts', 'src/cli/kubectl-safekeepers.ts', 'src/cli/inspect-worker.ts'],
   outdir: 'dist',
   bundle: true,
   splitting: true,

@@ -52,6 +52,15 @@ export const limits = {
   /** Timelines of a data directory that are read at once at start. */
   timelineLoadConcurrencyMax: 16,
 
+  /** What an inspection remembers of what is wrong in one stretch of WAL, and of one timeline or directory. */
+  inspectBreaksMax: 16,
+  inspectOdditiesMax: 16,
+  inspectFindingsMax: 200,
+  /** Files of a timeline whose sizes are asked for at once, and timelines that are looked at at once. */
+  inspectStatusConcurrencyMax: 8,
+  inspectTimelinesMax: 16,
+  inspectThreadsMax: 64,
+
   /** Zeros behind the end-of-archive marker: GNU tar fills records of 10 KiB, or larger when asked to. */
   archiveTrailerBytesMax: 1024 * 1024,
   /** Pulls and snapshots that run at once. */

@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   operator: async () => (await import('./operator.ts')).operatorCommand(),
   agent: async () => (await import('./agent.ts')).agentCommand(),
   restore: async () => (await import('./restore.ts')).restoreCommand(),
+  inspect: async () => (await import('./inspect.ts')).inspectCommand(),
   status: async () => (await import('./status.ts')).statusCommand(),
   snapshot: async () => (await import('./snapshot.ts')).snapshotCommand(),
   install: async () => (await import('./install.ts')).installCommand(),

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, lstat, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import koffi from 'koffi';
 import { Failure } from '../base/failure.ts';
@@ -9,6 +9,8 @@ export const PID_FILE_NAME = 'safekeeper.pid';
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 const PID_BYTES_MAX = 32;
+/** An exclusive flock that is held, as /proc/locks lists it: process, device, inode. */
+const FLOCK_LINE = /^[0-9]+: FLOCK +ADVISORY +WRITE ([0-9]+) ([0-9a-f]+:[0-9a-f]+):([0-9]+) /gm;
 
 /**
  * Claims a data directory as a safekeeper does: flock on `safekeeper.pid`, then this process's id as its content. As long as
@@ -29,6 +31,33 @@ export async function acquirePidLock(dataDirectory: string): Promise<AsyncDispos
   }
   // The kernel drops the lock with the last descriptor, so also when the process dies.
   return { [Symbol.asyncDispose]: () => file.close() };
+}
+
+/**
+ * The process that holds the pid lock of a data directory; undefined when nobody is seen to. Takes no lock, not even for
+ * a moment: it looks the file up in the kernel's list. Not seen are a process in another PID namespace, as of another
+ * container, and any on systems other than Linux.
+ */
+export async function findPidLockHolder(dataDirectory: string): Promise<number | undefined> {
+  const path = join(dataDirectory, PID_FILE_NAME);
+  // The locks first: what is locked afterwards was not locked yet.
+  const locks = await readFile('/proc/locks', 'utf8').catch(() => '');
+  const status = await lstat(path).catch(() => undefined);
+  if (!status?.isFile() || status.size > PID_BYTES_MAX) return undefined;
+  const owner = await readFile(path, 'latin1').catch(() => '');
+  for (const [, pid = '', device, inode] of locks.matchAll(FLOCK_LINE)) {
+    if (inode !== String(status.ino)) continue;
+    // Overlays and some others show the same file with another device.
+    if (device === deviceName(status.dev) || pid === owner) return Number(pid);
+  }
+  return undefined;
+}
+
+/** As the kernel prints it: major and minor number in hex. */
+function deviceName(device: number): string {
+  const major = Math.floor(device / 256) % 4096;
+  const minor = (device % 256) + Math.floor(device / 2 ** 20) * 256;
+  return [major, minor].map((number) => number.toString(16).padStart(2, '0')).join(':');
 }
 
 async function openPidFile(path: string, dataDirectory: string): Promise<FileHandle> {

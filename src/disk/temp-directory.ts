@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { errorCode } from '../base/failure.ts';
+import { TEMP_DIRECTORY_NAME, TEMP_SUFFIX } from './data-directory.ts';
 import type { FileSystem } from './file-system.ts';
-
-const SUFFIX = '_temptli';
 
 /** A directory that is removed when the guard is disposed. */
 export interface TempDirectory extends AsyncDisposable {
@@ -22,8 +21,8 @@ export async function createTempDirectory(
   name: string,
   onLeftover: (path: string, error: unknown) => void,
 ): Promise<TempDirectory> {
-  const parent = join(dataDirectory, 'tmp');
-  const path = join(parent, `${name}${SUFFIX}`);
+  const parent = join(dataDirectory, TEMP_DIRECTORY_NAME);
+  const path = join(parent, `${name}${TEMP_SUFFIX}`);
   try {
     await files.makeDirectory(path);
   } catch (error) {
@@ -54,9 +53,9 @@ async function ensureParent(files: FileSystem, parent: string): Promise<void> {
 
 /** Removes what interrupted pulls left behind; other entries stay. Only before the first pull, under the pid lock. */
 export async function sweepTempDirectories(files: FileSystem, dataDirectory: string): Promise<number> {
-  const parent = join(dataDirectory, 'tmp');
+  const parent = join(dataDirectory, TEMP_DIRECTORY_NAME);
   if ((await files.status(parent)) === undefined) return 0;
-  const leftovers = (await files.list(parent)).filter((entry) => entry.name.endsWith(SUFFIX));
+  const leftovers = (await files.list(parent)).filter((entry) => entry.name.endsWith(TEMP_SUFFIX));
   for (const { name } of leftovers) await files.remove(join(parent, name));
   return leftovers.length;
 }

@@ -8,6 +8,7 @@ export type TimelineId = Brand<string, 'TimelineId'>;
 export type SafekeeperId = Brand<bigint, 'SafekeeperId'>;
 
 export const ID_PATTERN = '^[0-9a-f]{32}$';
+const CANONICAL = new RegExp(ID_PATTERN);
 const HEX_32 = /^[0-9a-fA-F]{32}$/;
 const DIGITS = /^[0-9]{1,20}$/;
 const U64_MAX = 2n ** 64n - 1n;
@@ -20,6 +21,11 @@ export function parseTenantId(text: string): TenantId | undefined {
 /** Takes either case, as safekeepers do; undefined when `text` is anything else than 32 hex digits. */
 export function parseTimelineId(text: string): TimelineId | undefined {
   return HEX_32.test(text) ? (text.toLowerCase() as TimelineId) : undefined;
+}
+
+/** Whether it is an id as directories are named after it: in lower case. */
+export function isCanonicalId(text: string): boolean {
+  return CANONICAL.test(text);
 }
 
 /** Takes decimal digits or a non-negative integer below 2^64; undefined for anything else. */

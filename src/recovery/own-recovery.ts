@@ -145,7 +145,8 @@ export class OwnRecovery {
   ): Promise<ConfirmedRecovery | { readonly kind: 'Discarded'; readonly message: string }> {
     const { peers, timeline, ownId, ownTerm } = this.options;
     // Should the last look choose another donor, its copy may have a commit_lsn that is behind, which is lawful.
-    await prepareWitnesses(intent, [intent.donor], timeline, (id) => peers.get(id)?.client, signal);
+    const fence = { ...intent, persisting: [intent.donor] };
+    await prepareWitnesses(fence, timeline, (id) => peers.get(id)?.client, signal);
     const others = intent.members.all.filter((id) => id !== ownId);
     const reads = await readInOrder(this.source, ownId, others, signal);
     const disks = new Map([...this.disks].map(([id, { evidence }]) => [id, evidence]));

@@ -32,6 +32,7 @@ const READERS: ReadonlyArray<(reader: BinaryReader) => ControlFile> = [
   readVersion10,
 ];
 const MAGIC = 0xcafeceef;
+const VERSION_OFFSET = 4;
 const HEADER_BYTES = 8;
 const CHECKSUM_BYTES = 4;
 
@@ -54,6 +55,11 @@ export function decodeControlFile(bytes: Uint8Array): ControlFile {
   const file = readBody(reader, reader.u32('version'));
   reader.end();
   return file;
+}
+
+/** The version of a file that {@link decodeControlFile} takes. */
+export function controlFileVersion(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(VERSION_OFFSET, true);
 }
 
 /**

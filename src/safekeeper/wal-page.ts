@@ -13,6 +13,8 @@ export const LONG_PAGE_HEADER_BYTES = 40;
 /** The page begins with the rest of a record from the page before. */
 export const FIRST_IS_CONTRECORD = 0x0001;
 export const LONG_HEADER = 0x0002;
+/** Written while no backup is under way: full-page images may be left out of archives. */
+export const MAY_REMOVE_BACKUP_BLOCKS = 0x0004;
 
 const LONG_SEGMENT_SIZE_OFFSET = 32;
 const LONG_HEADER_ALIGNMENT_BYTES = BigInt(limits.walSegmentSizeMin);
@@ -50,6 +52,11 @@ export function readWalPageHeader(
     isContinuation: (info & FIRST_IS_CONTRECORD) !== 0,
     remainingBytes: view.getUint32(offset + 16, true),
   };
+}
+
+/** Whether the page that begins at `offset` says that it is the one at `address`, as {@link readWalPageHeader} wants it. */
+export function hasPageMagic(view: DataView, offset: number, magic: number): boolean {
+  return view.getUint16(offset, true) === magic;
 }
 
 /**

@@ -6,7 +6,7 @@ import { INVALID_LSN, type Lsn, lsn, minLsn } from '../domain/lsn.ts';
 export type SegmentNumber = Brand<bigint, 'SegmentNumber'>;
 
 /** Postgres timeline id: safekeepers only know 1. */
-const POSTGRES_TIMELINE_ID = 1n;
+export const POSTGRES_TIMELINE_ID = 1n;
 const PARTIAL_SUFFIX = '.partial';
 const SEGMENT_NAME = /^([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})(\.partial)?$/;
 const U32_VALUES = 2n ** 32n;

@@ -7,7 +7,7 @@ import { readSmallFile } from '../disk/durable.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import {
   formatTenantTimelineId,
-  ID_PATTERN,
+  isCanonicalId,
   parseTenantId,
   parseTimelineId,
   type TenantTimelineId,
@@ -115,7 +115,6 @@ async function listTimelineDirectories(files: FileSystem, dataDirectory: string)
 }
 
 async function listIdDirectories(files: FileSystem, path: string): Promise<string[]> {
-  const id = new RegExp(ID_PATTERN);
   const entries = await files.list(path);
-  return entries.filter((entry) => entry.kind === 'Directory' && id.test(entry.name)).map((entry) => entry.name);
+  return entries.filter((entry) => entry.kind === 'Directory' && isCanonicalId(entry.name)).map((entry) => entry.name);
 }

@@ -1,13 +1,10 @@
 import { join } from 'node:path';
 import { Failure } from '../base/failure.ts';
+import { SAFEKEEPER_ID_BYTES_MAX, SAFEKEEPER_ID_FILE_NAME } from '../disk/data-directory.ts';
 import { explainDiskFailures } from '../disk/disk-failure.ts';
 import { readSmallFile, writeFileDurably } from '../disk/durable.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import { parseSafekeeperId, type SafekeeperId } from '../domain/ids.ts';
-
-const SAFEKEEPER_ID_FILE = 'safekeeper.id';
-/** An unsigned 64-bit number has 20 digits at most; one byte more shows that there is too much. */
-const ID_BYTES_MAX = 32;
 
 /**
  * Who the safekeeper of this data directory is: what `safekeeper.id` says (decimal digits, nothing else), which must agree
@@ -19,9 +16,9 @@ export async function readSafekeeperId(
   dataDirectory: string,
   configured: SafekeeperId | undefined,
 ): Promise<SafekeeperId> {
-  const path = join(dataDirectory, SAFEKEEPER_ID_FILE);
+  const path = join(dataDirectory, SAFEKEEPER_ID_FILE_NAME);
   const content = await explainDiskFailures('the safekeeper id cannot be read', () =>
-    readSmallFile(files, path, ID_BYTES_MAX),
+    readSmallFile(files, path, SAFEKEEPER_ID_BYTES_MAX),
   );
   if (content === undefined) {
     if (configured === undefined) {

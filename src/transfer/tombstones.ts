@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { Semaphore } from '../base/concurrency.ts';
 import { Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
+import { TOMBSTONE_FILE_NAME } from '../disk/data-directory.ts';
 import { explainDiskFailures } from '../disk/disk-failure.ts';
 import { readSmallFile, writeFileDurably } from '../disk/durable.ts';
 import type { FileSystem } from '../disk/file-system.ts';
@@ -10,8 +11,7 @@ import { formatTenantTimelineId, parseTenantId, parseTimelineId } from '../domai
 import type { TenantId, TenantTimelineId } from '../domain/ids.ts';
 import { generation, type Generation } from '../domain/membership.ts';
 
-/** In the data directory; a safekeeper ignores names that are not ids. */
-export const TOMBSTONE_FILE_NAME = 'safekeeper-operator.tombstones';
+export { TOMBSTONE_FILE_NAME };
 
 const LINE = /^([0-9]{1,15}) ([0-9a-f]{32}) ([0-9a-f]{32}|-) ([0-9]{1,10}|-)$/;
 

@@ -3,7 +3,9 @@ import type { SafekeeperId } from '../domain/ids.ts';
 import type { RemoteStorage } from '../remote-storage/remote-storage.ts';
 import type { ControlFile, PartialSegment } from '../safekeeper/control-file.ts';
 import {
+  findUploadedSegment,
   formatUploadedSegmentName,
+  offloadProblem,
   parseUploadedSegmentName,
   remoteObjectKey,
 } from '../safekeeper/uploaded-segment.ts';
@@ -38,7 +40,7 @@ export function handOver(
   destination: SafekeeperId,
   keepsItsOwn = false,
 ): HandedOver {
-  const uploaded = uploadedSegment(controlFile);
+  const uploaded = findUploadedSegment(controlFile);
   if (uploaded === undefined) {
     if (controlFile.eviction.kind === 'Offloaded') {
       throw failure('NoUploadedSegment', 'the timeline is offloaded, but has no partial segment in remote storage');
@@ -72,11 +74,13 @@ export async function takeOver(
   remoteStorage: RemoteStorage | undefined,
   signal: AbortSignal,
 ): Promise<ControlFile> {
-  const { eviction, partialBackup } = controlFile;
-  const uploaded = uploadedSegment(controlFile);
+  const { partialBackup } = controlFile;
+  const offload = offloadProblem(controlFile);
+  if (offload?.kind === 'NoUpload') {
+    throw invalidSnapshot('it is offloaded, but has no partial segment in remote storage');
+  }
+  const uploaded = findUploadedSegment(controlFile);
   if (uploaded === undefined) {
-    if (eviction.kind === 'Offloaded')
-      throw invalidSnapshot('it is offloaded, but has no partial segment in remote storage');
     return partialBackup.length === 0 ? controlFile : withSegments(controlFile, []);
   }
   const shown = JSON.stringify(uploaded.name);
@@ -85,7 +89,7 @@ export async function takeOver(
       `its partial segment ${shown} in remote storage does not belong to this safekeeper, ${recipient}`,
     );
   }
-  if (eviction.kind === 'Offloaded' && uploaded.flushLsn < eviction.flushLsn) {
+  if (offload?.kind === 'UploadTooShort') {
     throw invalidSnapshot(`its partial segment ${shown} ends before the WAL did when it was offloaded`);
   }
   const key = remoteObjectKey(controlFile, uploaded.name);
@@ -93,11 +97,6 @@ export async function takeOver(
     throw invalidSnapshot(`its partial segment ${shown} is not in ${remoteStorage.description}`);
   }
   return partialBackup.length === 1 ? controlFile : withSegments(controlFile, [uploaded]);
-}
-
-/** There is one at most: an older one is marked for deletion in the same write. */
-function uploadedSegment({ partialBackup }: ControlFile): PartialSegment | undefined {
-  return partialBackup.find(({ status }) => status === 'Uploaded');
 }
 
 function withSegments(controlFile: ControlFile, partialBackup: readonly PartialSegment[]): ControlFile {

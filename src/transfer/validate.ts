@@ -1,12 +1,13 @@
 import type { FileSystem } from '../disk/file-system.ts';
 import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../domain/ids.ts';
-import { formatLsn, INVALID_LSN, type Lsn, maxLsn, minLsn } from '../domain/lsn.ts';
+import { formatLsn, type Lsn, maxLsn } from '../domain/lsn.ts';
 import type { Generation, Membership } from '../domain/membership.ts';
 import { lastLogTerm, maxTerm, type Term } from '../domain/term.ts';
 import type { RemoteStorage } from '../remote-storage/remote-storage.ts';
 import type { ControlFile, ServerInfo } from '../safekeeper/control-file.ts';
 import { encodeControlFile } from '../safekeeper/control-file-codec.ts';
-import { segmentNumber, type SegmentRange, segmentStart, snapshotSegmentRange } from '../safekeeper/wal-segment.ts';
+import { isBehindEnd, isHorizonUnknown, requiredSegments } from '../safekeeper/timeline-wal.ts';
+import { type SegmentRange, segmentStart } from '../safekeeper/wal-segment.ts';
 import type { ReceivedSnapshot } from './receive.ts';
 import { donorGenerationConflict, invalidSnapshot } from './transfer-failure.ts';
 import { takeOver } from './uploaded-segment.ts';
@@ -128,21 +129,20 @@ function checkPosition(controlFile: ControlFile, flushLsn: Lsn, promise: Snapsho
  * than the WAL. The WAL end alone does not show it: with segments missing it is commit_lsn.
  */
 function checkSegments({ controlFile, segments }: SnapshotContent, flushLsn: Lsn, requiredLsn: Lsn): void {
-  const { remoteConsistentLsn, backupLsn, eviction, server } = controlFile;
-  if (eviction.kind === 'Offloaded') return;
-  const { walSegmentSize } = server;
-  if (minLsn(remoteConsistentLsn, backupLsn) === INVALID_LSN && requiredLsn > controlFile.timelineStartLsn) {
+  if (controlFile.eviction.kind === 'Offloaded') return;
+  const { walSegmentSize } = controlFile.server;
+  if (isHorizonUnknown(controlFile, requiredLsn)) {
     throw invalidSnapshot(
       `it carries no WAL, because remote_consistent_lsn or backup_lsn is 0, though there is WAL up to ${formatLsn(requiredLsn)}`,
     );
   }
-  const required = snapshotSegmentRange({ remoteConsistentLsn, backupLsn, flushLsn: requiredLsn, walSegmentSize });
+  const required = requiredSegments(controlFile, requiredLsn);
   if (required !== undefined && (segments === undefined || segments.last < required.last)) {
     const missing = segmentStart(required.last, walSegmentSize);
     throw invalidSnapshot(`the segment of ${formatLsn(missing)} is missing`);
   }
   // A donor whose WAL ends on a segment boundary may send the next, still empty segment.
-  if (segments !== undefined && (flushLsn === INVALID_LSN || segments.last > segmentNumber(flushLsn, walSegmentSize))) {
+  if (segments !== undefined && isBehindEnd(segments, flushLsn, walSegmentSize)) {
     throw invalidSnapshot(`its WAL ends at ${formatLsn(flushLsn)}, before its last segment`);
   }
 }

@@ -13,7 +13,7 @@ import {
   segmentStart,
 } from '../../src/safekeeper/wal-segment.ts';
 import { randomInteger, seededRandom } from '../support/seeded-random.ts';
-import { generateWal, type RecordSpec } from '../support/wal-generator.ts';
+import { generateWal, type RecordSpec, SYSTEM_ID } from '../support/wal-generator.ts';
 
 export const SEGMENT_BYTES = 16 * 1024 * 1024;
 const PG_VERSION = 160_009;
@@ -99,7 +99,7 @@ function controlFileOf(id: TenantTimelineId, commitLsn: Lsn): ControlFile {
     membership: NO_MEMBERSHIP,
     term: term(2n),
     termHistory: [{ term: term(2n), lsn: START_LSN }],
-    server: { pgVersion: PG_VERSION, systemId: 7_500_000_000_000_000_001n, walSegmentSize: SEGMENT_BYTES },
+    server: { pgVersion: PG_VERSION, systemId: SYSTEM_ID, walSegmentSize: SEGMENT_BYTES },
     proposerUuid: '0'.repeat(32),
     timelineStartLsn: START_LSN,
     localStartLsn: START_LSN,

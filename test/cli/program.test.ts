@@ -29,6 +29,8 @@ test('bad options of every command are bad usage', async () => {
     ['agent'],
     ['agent', '--data-dir', '/tmp', '--listen', 'x'],
     ['demo', 'x'],
+    ['inspect'],
+    ['inspect', '/tmp', '/tmp'],
   ]) {
     const { code, output } = await run(...argv);
     expect({ argv, code }).toEqual({ argv, code: 2 });
@@ -40,7 +42,7 @@ test('help and version are no errors', async () => {
   expect(await run('--version')).toEqual({ code: 0, output: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   const help = await run('--help');
   expect(help.code).toBe(0);
-  for (const command of ['operator', 'agent', 'status', 'snapshot', 'install', 'crds', 'demo'])
+  for (const command of ['operator', 'agent', 'inspect', 'status', 'snapshot', 'install', 'restore', 'crds', 'demo'])
     expect(help.output).toContain(command);
 });
 

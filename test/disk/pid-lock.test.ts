@@ -1,10 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { acquirePidLock, PID_FILE_NAME } from '../../src/disk/pid-lock.ts';
+import { acquirePidLock, findPidLockHolder, PID_FILE_NAME } from '../../src/disk/pid-lock.ts';
 
 async function temporary(): Promise<AsyncDisposable & { path: string }> {
   const path = await mkdtemp(join(tmpdir(), 'pid-lock-'));
@@ -52,4 +52,18 @@ describe('acquirePidLock', () => {
       message: expect.stringContaining(missing) as string,
     });
   });
+});
+
+test('who holds the lock is seen without taking it', async () => {
+  await using directory = await temporary();
+  const { path } = directory;
+  expect(await findPidLockHolder(path)).toBeUndefined();
+  await writeFile(join(path, PID_FILE_NAME), '12345');
+  // Left over by somebody who is gone.
+  expect(await findPidLockHolder(path)).toBeUndefined();
+  {
+    await using _lock = await acquirePidLock(path);
+    expect(await findPidLockHolder(path)).toBe(process.pid);
+  }
+  expect(await findPidLockHolder(path)).toBeUndefined();
 });

@@ -54,7 +54,8 @@ export interface WalPiece {
 
 const PIECE_BYTES = 1024 * 1024;
 const HEAP_RESOURCE_MANAGER = 10;
-const SYSTEM_ID = 7_711_123_713_686_317_059n;
+/** What long page headers say. */
+export const SYSTEM_ID = 7_711_123_713_686_317_059n;
 
 /** Writes a chain of valid WAL records piece by piece; memory depends on the longest record, not on the length. */
 export function* generateWal(options: WalOptions): Generator<WalPiece> {

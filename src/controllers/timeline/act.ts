@@ -66,8 +66,7 @@ export async function recover(
     const lostSinceMs = tracking.memory.since.get(intent.recipient)?.sinceMs;
     const recipient = cluster.safekeepers.get(intent.recipient);
     if (recipient === undefined) return discarded(`safekeeper ${intent.recipient} left the cluster`);
-    const clientOf = (id: SafekeeperId) => cluster.safekeepers.get(id)?.client;
-    await prepareWitnesses(intent, intent.witnesses, order.timeline, clientOf, signal);
+    await prepareWitnesses(intent, order.timeline, (id) => cluster.safekeepers.get(id)?.client, signal);
     const others = intent.members.all.filter((id) => id !== intent.recipient);
     const [reads, isCurrent] = await Promise.all([
       readInOrder(order, intent.recipient, others, signal),
