@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { describeError, Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
@@ -28,12 +28,14 @@ import { TransferMemory } from '../transfer/transfer-memory.ts';
 import type { BodyWatch, SnapshotBody } from '../transfer/watched-body.ts';
 import { addOutgoingOptions, openOutgoing, type OutgoingFlags } from './agent-credentials.ts';
 import { durationOption } from './duration-option.ts';
+import { canRedraw } from './live-frame.ts';
 import { endRefused, interrupted } from './refusals.ts';
 import { remoteStorageOption } from './remote-storage.ts';
+import { collectUrls, parseIds, peerUrlsOf } from './restore/options.ts';
 import { parseSafekeeperIdArgument } from './safekeeper-id-argument.ts';
 import { stopSignal } from './stop-signal.ts';
 import { parseTimelineArgument } from './timeline-argument.ts';
-import { canRedraw, createTransferView, type TransferView } from './transfer-view.ts';
+import { createTransferView, type TransferView } from './transfer-view.ts';
 
 interface InstallFlags extends OutgoingFlags {
   readonly dataDir: string;
@@ -69,7 +71,7 @@ export function installCommand(): Command {
     .description('put a timeline from a tar file into a data directory, if the peers show that it is safe')
     .argument('<file>', `tar file of snapshot; ${PIPE} reads standard input`)
     .requiredOption('--data-dir <directory>', 'data directory of a safekeeper that is not running')
-    .requiredOption('--peer <url...>', 'the other safekeepers: repeated, or separated by commas', collectUrls)
+    .option('--peer <url...>', 'the other safekeepers: repeated, or separated by commas', collectUrls, [])
     .option(
       '--id <number>',
       'safekeeper id, needed while the directory has no safekeeper.id',
@@ -79,7 +81,7 @@ export function installCommand(): Command {
       '--members <ids>',
       'ids of the safekeepers that have the timeline, such as 1,2,3; needed when it has no configuration of its own and ' +
         'the peers and this one are not three',
-      parseMembers,
+      parseIds,
     )
     .option('--timeline <tenant/timeline>', 'refuse an archive of any other timeline', parseTimelineArgument)
     .addOption(durationOption('--unknown-timeout', 'longest wait for peers that do not answer', UNKNOWN_TIMEOUT_MS))
@@ -104,6 +106,7 @@ async function install(file: string, flags: InstallFlags): Promise<void> {
 }
 
 async function run(file: string, flags: InstallFlags, signal: AbortSignal): Promise<void> {
+  const urls = peerUrlsOf(flags);
   const log = createLogger(canRedraw(process.stderr, process.env) ? 'silent' : 'info');
   const random = () => randomBytes(8).toString('hex');
   const dataDirectory = resolve(flags.dataDir);
@@ -122,7 +125,7 @@ async function run(file: string, flags: InstallFlags, signal: AbortSignal): Prom
   requireTimeline(opened, flags.timeline);
   await using http = new HttpClient(await openOutgoing(flags, process.env, log));
   await using remoteStorage = flags.remoteStorage && openRemoteStorage(flags.remoteStorage, random);
-  const peers = new Peers({ urls: flags.peer, ownId, connect: (url) => new PeerClient({ http, url }) });
+  const peers = new Peers({ urls, ownId, connect: (url) => new PeerClient({ http, url }) });
   const recovery = await openRecovery(opened, flags, { peers, ownId, sinceMs, dataDirectory });
   const outcome = await installArchive(
     map,
@@ -242,19 +245,4 @@ function report(outcome: InstallOutcome, { silent }: Peers, view: TransferView):
       fencing: outcome.fencing,
     },
   );
-}
-
-function collectUrls(text: string, before: readonly string[] = []): string[] {
-  const urls = text.split(',').map((part) => part.trim().replace(/\/+$/, ''));
-  const wrong = urls.find((url) => !URL.canParse(url) || !/^https?:\/\/[^/?#]/i.test(url));
-  if (wrong !== undefined) throw new InvalidArgumentError('It must be a URL such as http://safekeeper-1:7676.');
-  const all = [...new Set([...before, ...urls])];
-  if (all.length <= limits.pullHostsMax) return all;
-  throw new InvalidArgumentError(`There may be at most ${limits.pullHostsMax}.`);
-}
-
-function parseMembers(text: string): SafekeeperId[] {
-  const ids = text.split(',').map((id) => parseSafekeeperIdArgument(id.trim()));
-  if (new Set(ids).size === ids.length) return ids;
-  throw new InvalidArgumentError('It must be different safekeeper ids, for example 1,2,3.');
 }

@@ -21,12 +21,13 @@ import { type ArchiveSink, passArchive, type PassedArchive } from '../transfer/p
 import { openDirectorySnapshot, requestSnapshot, type SnapshotSource } from '../transfer/snapshot-source.ts';
 import { TransferMemory } from '../transfer/transfer-memory.ts';
 import { addOutgoingOptions, openOutgoing, type OutgoingFlags } from './agent-credentials.ts';
+import { canRedraw } from './live-frame.ts';
 import { endRefused, interrupted } from './refusals.ts';
 import { remoteStorageOption } from './remote-storage.ts';
 import { parseSafekeeperIdArgument } from './safekeeper-id-argument.ts';
 import { stopSignal } from './stop-signal.ts';
 import { parseTimelineArgument } from './timeline-argument.ts';
-import { canRedraw, createTransferView } from './transfer-view.ts';
+import { createTransferView } from './transfer-view.ts';
 
 interface SnapshotFlags extends OutgoingFlags {
   readonly from: string;

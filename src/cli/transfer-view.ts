@@ -2,20 +2,13 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { TransferMeter } from '../transfer/transfer-progress.ts';
 import { formatBytes } from './terminal/quantities.ts';
+import { canRedraw, type Environment, type Output } from './terminal/output.ts';
 
 const REDRAW_INTERVAL_MS = 100;
 const LOG_INTERVAL_MS = 10_000;
 const STEADY_AFTER_MS = 500;
 const DEFAULT_COLUMNS = 80;
 const ERASE_LINE_END = '\u001B[K';
-
-/** What a terminal looks like to us. */
-export interface Terminal {
-  readonly isTTY?: boolean;
-  /** 0 or undefined when it is not known. */
-  readonly columns?: number;
-  write(text: string): unknown;
-}
 
 /** One transfer, shown while it goes on. */
 export interface TransferView extends Disposable {
@@ -26,18 +19,8 @@ export interface TransferView extends Disposable {
   done(sentence: string, message: string, fields: Readonly<Record<string, unknown>>): void;
 }
 
-/** Whether a line can be written anew; log lines would tear it. */
-export function canRedraw(output: Terminal, environment: Readonly<Record<string, string | undefined>>): boolean {
-  return output.isTTY === true && environment['TERM'] !== 'dumb';
-}
-
 /** A line that is written anew on a terminal that can, log lines every ten seconds anywhere else. */
-export function createTransferView(
-  output: Terminal,
-  environment: Readonly<Record<string, string | undefined>>,
-  clock: Clock,
-  log: Logger,
-): TransferView {
+export function createTransferView(output: Output, environment: Environment, clock: Clock, log: Logger): TransferView {
   const redraws = canRedraw(output, environment);
   const state = {
     bytes: 0,

@@ -12,3 +12,5 @@ export const TEMP_DIRECTORY_NAME = 'tmp';
 export const TEMP_SUFFIX = '_temptli';
 /** Timelines that were moved out of the way. */
 export const QUARANTINE_DIRECTORY_NAME = 'quarantine';
+/** There as long as a restore of the data directory has not come to its end. */
+export const UNFINISHED_FILE_NAME = 'safekeeper-operator.restore-unfinished';

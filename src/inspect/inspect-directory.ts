@@ -8,6 +8,7 @@ import {
   TEMP_DIRECTORY_NAME,
   TEMP_SUFFIX,
   TOMBSTONE_FILE_NAME,
+  UNFINISHED_FILE_NAME,
 } from '../disk/data-directory.ts';
 import { readSmallFile } from '../disk/durable.ts';
 import type { DirectoryEntry, FileSystem } from '../disk/file-system.ts';
@@ -51,6 +52,7 @@ const KNOWN_NAMES: ReadonlySet<string> = new Set([
   SAFEKEEPER_ID_FILE_NAME,
   PID_FILE_NAME,
   TOMBSTONE_FILE_NAME,
+  UNFINISHED_FILE_NAME,
   TEMP_DIRECTORY_NAME,
   QUARANTINE_DIRECTORY_NAME,
   // Every ext4 volume has it.

@@ -107,7 +107,7 @@ export class OwnRecovery {
       ask: (id, signal) => this.ask(id, signal),
       identify: async (id, signal) => {
         const peer = peers.get(id);
-        return peer && { id: (await peer.client.nodeStatus(signal)).id, url: peer.url };
+        return peer && { id: await peers.identityOf(peer, signal), url: peer.url };
       },
     };
   }
@@ -144,7 +144,9 @@ export class OwnRecovery {
     signal: AbortSignal,
   ): Promise<ConfirmedRecovery | { readonly kind: 'Discarded'; readonly message: string }> {
     const { peers, timeline, ownId, ownTerm } = this.options;
-    await prepareWitnesses(intent, timeline, (id) => peers.get(id)?.client, signal);
+    // Should the last look choose another donor, its copy may have a commit_lsn that is behind, which is lawful.
+    const fence = { ...intent, persisting: [intent.donor] };
+    await prepareWitnesses(fence, timeline, (id) => peers.get(id)?.client, signal);
     const others = intent.members.all.filter((id) => id !== ownId);
     const reads = await readInOrder(this.source, ownId, others, signal);
     const disks = new Map([...this.disks].map(([id, { evidence }]) => [id, evidence]));
@@ -263,9 +265,10 @@ export class OwnRecovery {
       return { kind: 'Wait', reason, message, untilMs: plan?.untilMs ?? nowMs + RECHECK_MS };
     }
     this.waitingSinceMs ??= nowMs;
-    const isInVain = nowMs - this.waitingSinceMs >= this.options.unknownTimeoutMs;
-    if (isInVain || plan?.stalled !== undefined) return { kind: 'Refused', reason, message };
-    return { kind: 'Wait', reason, message, untilMs: Math.min(plan?.untilMs ?? Infinity, nowMs + RECHECK_MS) };
+    const giveUpMs = this.waitingSinceMs + this.options.unknownTimeoutMs;
+    if (nowMs >= giveUpMs || plan?.stalled !== undefined) return { kind: 'Refused', reason, message };
+    const untilMs = Math.min(plan?.untilMs ?? Infinity, nowMs + RECHECK_MS, giveUpMs);
+    return { kind: 'Wait', reason, message, untilMs };
   }
 
   /** Asks what the plan wants to know (rules R13, R16). Who cannot be asked gives no evidence. */

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts';
 import { Semaphore } from '../base/concurrency.ts';
 import { describeError, Failure } from '../base/failure.ts';
 import type { SafekeeperId } from '../domain/ids.ts';
@@ -20,11 +21,21 @@ export interface SilentPeer {
   readonly problem: unknown;
 }
 
+/** One reading of a peer's own id serves everybody who asks within this time: as long as a probe may take anyway. */
+const IDENTITY_AGE_MAX_MS = 200;
+
+interface Identity {
+  readonly startedMs: number;
+  readonly id: Promise<SafekeeperId>;
+}
+
 export interface PeersOptions {
   /** With scheme, each once. */
   readonly urls: readonly string[];
   readonly ownId: SafekeeperId;
   readonly connect: (url: string) => PeerClient;
+  /** Without it ids are read as often as they are asked for. */
+  readonly clock?: Pick<Clock, 'monotonicMs'>;
 }
 
 /** The other safekeepers of one whose replicas are restored. Who is who they tell themselves. */
@@ -33,6 +44,7 @@ export class Peers {
   private readonly byId = new Map<SafekeeperId, Peer>();
   private readonly unanswered: Map<string, unknown>;
   private asking: Promise<void> | undefined;
+  private readonly identities = new Map<string, Identity>();
 
   constructor(options: PeersOptions) {
     this.options = options;
@@ -55,6 +67,18 @@ export class Peers {
 
   get(id: SafekeeperId): Peer | undefined {
     return this.byId.get(id);
+  }
+
+  /** Who answers now where the peer was (rule R14). Throws when nobody does, and for the signal of whoever asked first. */
+  async identityOf({ url, client }: Peer, signal: AbortSignal): Promise<SafekeeperId> {
+    const { clock } = this.options;
+    if (clock === undefined) return (await client.nodeStatus(signal)).id;
+    const startedMs = clock.monotonicMs();
+    const latest = this.identities.get(url);
+    if (latest !== undefined && startedMs - latest.startedMs <= IDENTITY_AGE_MAX_MS) return await latest.id;
+    const id = client.nodeStatus(signal).then((node) => node.id);
+    this.identities.set(url, { startedMs, id });
+    return await id;
   }
 
   /** By id. */

@@ -1,15 +1,24 @@
 import { join } from 'node:path';
+import {
+  QUARANTINE_DIRECTORY_NAME,
+  SAFEKEEPER_ID_FILE_NAME,
+  TEMP_DIRECTORY_NAME,
+  UNFINISHED_FILE_NAME,
+} from '../disk/data-directory.ts';
 import { explainDiskFailures } from '../disk/disk-failure.ts';
 import { writeFileDurably } from '../disk/durable.ts';
 import type { FileSystem } from '../disk/file-system.ts';
+import { PID_FILE_NAME } from '../disk/pid-lock.ts';
 import { ID_PATTERN } from '../domain/ids.ts';
-import { QUARANTINE_DIRECTORY } from './quarantine.ts';
-
-/** In the data directory as long as a restore of it has not come to its end; a safekeeper ignores names that are not ids. */
-export const UNFINISHED_FILE_NAME = 'safekeeper-operator.restore-unfinished';
 
 /** What an empty data directory may have. */
-const IGNORED = new Set(['lost+found', 'tmp', 'safekeeper.id', 'safekeeper.pid', QUARANTINE_DIRECTORY]);
+const IGNORED = new Set([
+  'lost+found',
+  TEMP_DIRECTORY_NAME,
+  SAFEKEEPER_ID_FILE_NAME,
+  PID_FILE_NAME,
+  QUARANTINE_DIRECTORY_NAME,
+]);
 const OWN_NAMES = /^safekeeper-operator\.|^safekeeper\.id\.partial$/;
 const ID = new RegExp(ID_PATTERN);
 

@@ -9,6 +9,8 @@ import type { TimelineActivity } from '../safekeeper/activity.ts';
 export interface KnownTimeline extends TenantTimelineId {
   /** By id. */
   readonly listedBy: readonly SafekeeperId[];
+  /** Somebody says that it belongs here. */
+  readonly isNamed: boolean;
   /** The furthest WAL that a peer told of, and what it knows everybody to have had; 0 when nobody told. */
   readonly flushLsn: Lsn;
   readonly peerHorizonLsn: Lsn;
@@ -106,16 +108,19 @@ export class Inventory {
       const key = formatTenantTimelineId({ tenantId, timelineId });
       if (this.handedOut.has(key)) continue;
       const told = views.flatMap((view) => view.activity.get(key) ?? []);
-      if (source.kind === 'Peers' && this.isOfOthers(told)) continue;
+      const listedBy = this.whoHas(key);
+      const haveAllTold = told.length === listedBy.length;
+      if (source.kind === 'Peers' && haveAllTold && this.isOfOthers(told)) continue;
       this.handedOut.add(key);
-      found.push({ known: { tenantId, timelineId, ...this.whoHas(key), ...furthest(told) }, rank: recency(told) });
+      const known = { tenantId, timelineId, listedBy, isNamed: source.kind === 'List', ...furthest(told) };
+      found.push({ known, rank: recency(told) });
     }
     return found.sort((a, b) => b.rank - a.rank).map(({ known }) => known);
   }
 
-  private whoHas(key: string): Pick<KnownTimeline, 'listedBy'> {
+  private whoHas(key: string): SafekeeperId[] {
     const listedBy = [...this.views].filter(([, view]) => view.timelines.has(key)).map(([id]) => id);
-    return { listedBy: listedBy.sort((a, b) => (a < b ? -1 : 1)) };
+    return listedBy.sort((a, b) => (a < b ? -1 : 1));
   }
 
   /** By the configuration of the highest generation that anybody told of: a status need not be asked for. */

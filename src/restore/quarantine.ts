@@ -1,5 +1,6 @@
 import { dirname, join } from 'node:path';
 import { limits } from '../base/limits.ts';
+import { QUARANTINE_DIRECTORY_NAME } from '../disk/data-directory.ts';
 import { ensureDirectory, moveDirectory, readSmallFile } from '../disk/durable.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import { formatTenantTimelineId, type TenantTimelineId } from '../domain/ids.ts';
@@ -8,8 +9,6 @@ import type { ControlFile } from '../safekeeper/control-file.ts';
 import { CONTROL_FILE_NAME, decodeControlFile } from '../safekeeper/control-file-codec.ts';
 import type { TimelineMap } from '../transfer/timeline-map.ts';
 
-/** In the data directory. Nothing in it is ever looked at or removed. */
-export const QUARANTINE_DIRECTORY = 'quarantine';
 const NAME = /^[0-9a-f]{32}_[0-9a-f]{32}_[0-9]+$/;
 
 /**
@@ -18,7 +17,7 @@ const NAME = /^[0-9a-f]{32}_[0-9a-f]{32}_[0-9]+$/;
  * system's errors, or a Failure of a timeline that is just being created or removed.
  */
 export async function setAside(map: TimelineMap, id: TenantTimelineId): Promise<string> {
-  const parent = join(map.dataDirectory, QUARANTINE_DIRECTORY);
+  const parent = join(map.dataDirectory, QUARANTINE_DIRECTORY_NAME);
   await ensureDirectory(map.files, parent);
   using mark = map.markDeletion(id);
   const from = map.directoryOf(id);
@@ -34,7 +33,7 @@ export async function setAside(map: TimelineMap, id: TenantTimelineId): Promise<
  * the new replica was there must not forget it (rule R3). One whose control file cannot be read tells nothing.
  */
 export async function readQuarantinedTerms(files: FileSystem, dataDirectory: string): Promise<Map<string, Term>> {
-  const parent = join(dataDirectory, QUARANTINE_DIRECTORY);
+  const parent = join(dataDirectory, QUARANTINE_DIRECTORY_NAME);
   const terms = new Map<string, Term>();
   if ((await files.status(parent))?.kind !== 'Directory') return terms;
   for (const { name } of await files.list(parent)) {

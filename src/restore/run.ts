@@ -34,7 +34,7 @@ export class Run {
   constructor(options: RunOptions) {
     const { map, http, peerUrls, clock, perDonorMax, storageController } = options;
     const ownId = map.safekeeperId;
-    const peers = new Peers({ urls: peerUrls, ownId, connect: (url) => new PeerClient({ http, url }) });
+    const peers = new Peers({ urls: peerUrls, ownId, clock, connect: (url) => new PeerClient({ http, url }) });
     const ownership = storageController && new OwnershipList(storageController, ownId, clock);
     const read = options.readList ?? (ownership && ((signal) => ownership.read(signal)));
     const source: TimelineSource = read === undefined ? { kind: 'Peers' } : { kind: 'List', read };

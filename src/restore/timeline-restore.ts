@@ -102,7 +102,8 @@ export class TimelineRestore {
     const decision = await this.recovery.decide(signal);
     switch (decision.kind) {
       case 'NotMember':
-        return ended({ kind: 'NotOurs' });
+        if (!this.known.isNamed) return ended({ kind: 'NotOurs' });
+        return ended({ kind: 'Refused', reason: 'NotAMember', message: decision.message });
       case 'Wait':
         return { kind: 'Later', atMs: decision.untilMs, reason: decision.reason, message: decision.message };
       case 'Refused':

@@ -5,7 +5,7 @@ import type { FileSystem } from '../disk/file-system.ts';
 import { FileWriter, WriteBuffers } from './file-writer.ts';
 import type { ArchiveSink } from './pass-archive.ts';
 import type { TransferMemory } from './transfer-memory.ts';
-import type { SnapshotBody } from './watched-body.ts';
+import { generatedBody, type SnapshotBody } from './watched-body.ts';
 
 export interface ArchiveFileOptions {
   readonly files: FileSystem;
@@ -90,12 +90,7 @@ export async function openArchiveFile(files: FileSystem, path: string, memory: T
   const there = await readable(path, () => files.status(path));
   if (there === undefined) throw unreadable(path, new Error('there is no such file'));
   if (there.kind !== 'File') throw unreadable(path, new Error('it is not a regular file; - reads standard input'));
-  const stop = new AbortController();
-  const body = {
-    [Symbol.asyncIterator]: () => readPieces(files, path, memory, stop.signal),
-    destroy: (error?: Error) => stop.abort(error ?? new Error('the archive is not read any further')),
-  };
-  return { body, sizeBytes: there.sizeBytes };
+  return { body: generatedBody((signal) => readPieces(files, path, memory, signal)), sizeBytes: there.sizeBytes };
 }
 
 /** Each piece is overwritten by the next. */

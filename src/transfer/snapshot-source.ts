@@ -15,7 +15,7 @@ import { loadTimeline } from './load-timelines.ts';
 import { readSafekeeperId } from './safekeeper-identity.ts';
 import type { TransferMemory } from './transfer-memory.ts';
 import type { SnapshotClaims } from './validate.ts';
-import type { SnapshotBody } from './watched-body.ts';
+import { generatedBody, type SnapshotBody } from './watched-body.ts';
 import { decodeZeroRuns, ZERO_RUNS } from './zero-runs.ts';
 
 /** A snapshot that begins to come, and what its donor says of the timeline. Its body must be read or destroyed. */
@@ -119,13 +119,13 @@ export async function openDirectorySnapshot(
     return await loadTimeline(files, dataDirectory, id, signal);
   });
   const { flushLsn, lastLogTerm, controlFile } = timeline;
-  const stop = new AbortController();
   const parties = { source, destination: recipient, remoteStorage, keepsItsOwn: source === recipient };
-  const body = () =>
-    donate(timeline, { ...parties, files, memory, meter: SILENT_METER }, AbortSignal.any([stop.signal, signal]));
+  const body = generatedBody((stopped) =>
+    donate(timeline, { ...parties, files, memory, meter: SILENT_METER }, AbortSignal.any([stopped, signal])),
+  );
   return {
     claims: { id, donor: dataDirectory, server: controlFile.server, flushLsn, lastLogTerm },
-    body: { [Symbol.asyncIterator]: body, destroy: (error) => stop.abort(error) },
+    body,
     sizeBytes: snapshotBytes({ ...controlFile, flushLsn }),
     explain: (cause) =>
       cause instanceof Failure

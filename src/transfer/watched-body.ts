@@ -6,6 +6,25 @@ import { describeError, Failure } from '../base/failure.ts';
  */
 export type SnapshotBody = AsyncIterable<Uint8Array> & { destroy(error?: Error): void };
 
+/**
+ * A body of pieces that are made here. Destroying it aborts the signal that they are made with and leaves the iteration, so
+ * that whatever is open for it is closed.
+ */
+export function generatedBody(
+  generate: (signal: AbortSignal) => AsyncGenerator<Uint8Array, void, undefined>,
+): SnapshotBody {
+  const stop = new AbortController();
+  const pieces = generate(stop.signal);
+  return {
+    [Symbol.asyncIterator]: () => pieces,
+    destroy: (reason = new Error('the snapshot is not read any further')) => {
+      stop.abort(reason);
+      // Whoever waits for a piece is told; nobody else has to be.
+      pieces.return().catch(() => undefined);
+    },
+  };
+}
+
 /** How long a body may be silent, and how people are told of what happens to it. */
 export interface BodyWatch {
   /** Longest wait for the next byte. */

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseTenantId, parseTimelineId, type TenantTimelineId } from '../../src/domain/ids.ts';
+import { inspectVsCrc } from './inspect-vs-crc.ts';
 import { compareInPairs, type Run } from './pairs.ts';
 import { missingCommands, runProgram, runShell, type ServerProcess, startAgentProcess } from './processes.ts';
 import { pullFromAny, timelinePath } from './pull.ts';
@@ -48,7 +49,9 @@ async function main(): Promise<void> {
   }
   const root = await mkdtemp(join(tmpdir(), 'bench-restore-'));
   try {
-    console.log(JSON.stringify(await bench(root, Math.max(10, Math.round(300 * scale)))));
+    const restored = await bench(root, Math.max(10, Math.round(300 * scale)));
+    const inspected = round(await inspectVsCrc(root, scale));
+    console.log(JSON.stringify({ bench: 'restore', ...restored, inspect_vs_crc: inspected }));
   } finally {
     await rm(root, { recursive: true, force: true });
   }
@@ -71,7 +74,6 @@ async function bench(root: string, count: number) {
   const bare = await compareInPairs('bare pulls', restoreRun(setting), barePullsRun(setting), PAIRS);
   const curlAndTar = await compareInPairs('curl and tar', restoreRun(setting), curlAndTarRun(setting), PAIRS);
   return {
-    bench: 'restore',
     vs_sequential: round(sequential),
     vs_bare_pulls: round(bare),
     vs_curl_tar: round(curlAndTar),

@@ -312,7 +312,11 @@ describe('bad input is one clear line', () => {
       await using _lock = await acquirePidLock(data);
       expectLine(await install(), 3, /is in use by process \d+/m);
     }
-    expectLine(await runBuilt(['install', file, '--data-dir', data, '--id', '3']), 2, /required option '--peer/);
+    expectLine(
+      await runBuilt(['install', file, '--data-dir', data, '--id', '3']),
+      2,
+      /^no peers: name the other safekeepers/m,
+    );
     expectLine(await install('--peer', 'safekeeper-1'), 2, /It must be a URL such as/);
     await startPeer(3, undefined);
     expectLine(await install(), 3, /answers with id 3, the id of this data directory/m);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Logger } from '../../src/base/log.ts';
-import { createTransferView, type Terminal } from '../../src/cli/transfer-view.ts';
+import type { Output } from '../../src/cli/demo/view.ts';
+import { createTransferView } from '../../src/cli/transfer-view.ts';
 
 const MIB = 1024 * 1024;
 let nowMs: number;
@@ -13,10 +14,10 @@ beforeEach(() => {
 
 afterEach(() => vi.useRealTimers());
 
-function recorder(terminal: Partial<Terminal> = {}) {
+function recorder(terminal: Partial<Output> = {}) {
   const written: string[] = [];
   const logged: unknown[] = [];
-  const output: Terminal = { ...terminal, write: (text) => written.push(text) };
+  const output: Output = { ...terminal, write: (text) => written.push(text) > 0 };
   const log = { info: (fields: object, msg: string) => logged.push({ msg, ...fields }) } as unknown as Logger;
   return { written, logged, output, log };
 }

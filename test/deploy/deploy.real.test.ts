@@ -100,6 +100,12 @@ describe.skipIf(!hasKubectl)('deploy/', () => {
     expect(applied.stdout).toMatch(/safekeepercluster.safekeeper.dev\/neon created/);
   });
 
+  test('the example of an init container is accepted, and pod security has nothing to say', async () => {
+    const applied = await kubectl('apply', '--dry-run=server', '-f', 'deploy/restore');
+    expect(applied.stderr).toBe('');
+    expect(applied.stdout).toMatch(/statefulset.apps\/safekeeper created/);
+  });
+
   test('the role gives what is needed and nothing that is not', async () => {
     const can = async (...what: string[]) =>
       await output('auth', 'can-i', ...what, '--as', ACCOUNT, '-n', 'neon').catch(({ stdout }: { stdout: string }) =>

@@ -14,7 +14,7 @@ import { lsn } from '../../src/domain/lsn.ts';
 import { NO_MEMBERSHIP } from '../../src/domain/membership.ts';
 import { term } from '../../src/domain/term.ts';
 import { HttpClient } from '../../src/http/client.ts';
-import { UNFINISHED_FILE_NAME } from '../../src/restore/contents.ts';
+import { UNFINISHED_FILE_NAME } from '../../src/disk/data-directory.ts';
 import { verdictOf } from '../../src/restore/outcome.ts';
 import { restore } from '../../src/restore/restore.ts';
 import { decodeControlFile } from '../../src/safekeeper/control-file-codec.ts';
@@ -270,6 +270,17 @@ describe('a list in place of the peers', () => {
     const { summary } = await run(data.path, [first, second], { storageController });
     expect(verdictOf(summary)).toBe('Nothing');
     expect(summary.unknown).toHaveLength(1);
+  });
+
+  test('names a timeline whose members are others: that is no success', async () => {
+    using data = temporaryData();
+    const membership = configuration(7, [1, 2, 9]);
+    await using first = await startPeer(1, [FIRST], (file) => ({ ...file, membership }));
+    await using second = await startPeer(2, [FIRST], (file) => ({ ...file, membership }));
+    const readList = async () => [{ tenantId: TENANT, timelineId: FIRST }] as never;
+    const { outcomes, summary } = await run(data.path, [first, second], { readList });
+    expect(outcomes.get(FIRST)).toMatchObject({ kind: 'Refused', reason: 'NotAMember' });
+    expect(verdictOf(summary)).toBe('Refused');
   });
 
   test('names a timeline that nobody has', async () => {

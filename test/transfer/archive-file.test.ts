@@ -147,6 +147,21 @@ describe('an archive that cannot be read', () => {
     });
   });
 
+  test('is closed when it is not read any further', async () => {
+    await using directory = await temporaryDirectory();
+    const path = join(directory.path, 'a.tar');
+    await write(path, CONTENT);
+    const calls: string[] = [];
+    const files = faultyFileSystem((operation) => void calls.push(operation));
+    const { body } = await openArchiveFile(files, path, new TransferMemory());
+    const pieces = body[Symbol.asyncIterator]();
+    await pieces.next();
+    expect(calls).not.toContain('close');
+    body.destroy();
+    await expect.poll(() => calls.at(-1)).toBe('close');
+    expect(await pieces.next()).toEqual({ done: true, value: undefined });
+  });
+
   test('fails as what it is, when it fails half-way', async () => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, 'a.tar');

@@ -124,7 +124,7 @@ export function peerUrlsOf({ peer, ownUrl }: Pick<RestoreFlags, 'peer' | 'ownUrl
   return urls;
 }
 
-function collectUrls(text: string, before: readonly string[]): string[] {
+export function collectUrls(text: string, before: readonly string[]): string[] {
   return [...before, ...text.split(',').map((part) => parseUrl(part.trim()))];
 }
 
@@ -134,7 +134,7 @@ function parseUrl(text: string): string {
   throw new InvalidArgumentError('It must be a URL such as http://safekeeper-1:7676.');
 }
 
-function parseIds(text: string): SafekeeperId[] {
+export function parseIds(text: string): SafekeeperId[] {
   const ids = text.split(',').map((part) => parseSafekeeperId(part.trim()));
   const known = ids.filter((id) => id !== undefined);
   if (known.length === ids.length && new Set(known).size === ids.length) return known;
