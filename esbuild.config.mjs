@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 /**
@@ -18,8 +18,13 @@ const dropUnusedKubernetesModels = {
 };
 
 await rm('dist', { recursive: true, force: true });
-await build({
-  entryPoints: ['src/cli/safekeeper-operator.ts', 'src/cli/kubectl-safekeepers.ts', 'src/cli/inspect-worker.ts'],
+const { outputFiles } = await build({
+  entryPoints: [
+    'src/cli/safekeeper-operator.ts',
+    'src/cli/kubectl-safekeepers.ts',
+    'src/cli/kubectl_complete-safekeepers.ts',
+    'src/cli/inspect-worker.ts',
+  ],
   outdir: 'dist',
   bundle: true,
   splitting: true,
@@ -33,4 +38,11 @@ await build({
   },
   plugins: [dropUnusedKubernetesModels],
   logLevel: 'warning',
+  write: false,
 });
+await mkdir('dist');
+for (const { path, text } of outputFiles) {
+  // One other letter, in a comment even, doubles the memory that a file takes while it runs; an escape means the same.
+  const ascii = text.replace(/[^\0-\x7f]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  await writeFile(path, ascii, { mode: ascii.startsWith('#!') ? 0o755 : 0o644 });
+}

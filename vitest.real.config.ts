@@ -8,6 +8,7 @@ export default defineConfig({
       'test/controllers/**/*.test.ts',
       'test/kube/api-server.test.ts',
       'test/dev-cluster/*.test.ts',
+      'test/cli/*-api.test.ts',
       'test/**/*.real.test.ts',
     ],
     exclude: ['test/**/*.embedded.test.ts'],

@@ -2,8 +2,6 @@ import { join } from 'node:path';
 import type { FileSystem, OpenFile } from '../disk/file-system.ts';
 
 const SCAN_BYTES = 256 * 1024;
-/** Most of what is scanned: a native comparison tells, where a look at every byte takes a hundred times as long. */
-const isZero = (bytes: Buffer, zeros: Buffer): boolean => bytes.equals(zeros.subarray(0, bytes.length));
 
 /** One file of a timeline's directory as `debug_dump` shows it. */
 export interface DumpedFile {
@@ -28,14 +26,14 @@ export async function dumpDiskContent(
   for (const name of await listFiles(files, directory)) {
     await using file = await files.open(join(directory, name), 'Read');
     const { sizeBytes, createdMs, modifiedMs } = await file.status();
-    const extents = await dataExtents(file, sizeBytes);
+    const zeroes = await countZeroes(file, sizeBytes, signal);
     dumped.push({
       name,
       size: sizeBytes,
       created: new Date(createdMs).toISOString(),
       modified: new Date(modifiedMs).toISOString(),
-      start_zeroes: await countZeroesFromStart(file, extents, sizeBytes, signal),
-      end_zeroes: await countZeroesFromEnd(file, extents, sizeBytes, signal),
+      start_zeroes: zeroes.start,
+      end_zeroes: zeroes.end,
     });
   }
   return dumped;
@@ -61,57 +59,69 @@ function isSegmentName(name: string): boolean {
   return /^[0-9A-F]{24}(\.partial)?$/.test(name);
 }
 
-/** A part of a file that is not a hole: from `start` up to `end`. */
-interface DataExtent {
-  readonly start: number;
-  readonly end: number;
+/** How many zero bytes a file begins and ends with. What lies in holes is not read. */
+async function countZeroes(
+  file: OpenFile,
+  sizeBytes: number,
+  signal: AbortSignal,
+): Promise<{ start: number; end: number }> {
+  const extents = await dataExtents(file, sizeBytes);
+  const scan = new ZeroScan(file, Math.min(SCAN_BYTES, sizeBytes));
+  for (const { start, end } of extents) {
+    const first = await scan.firstData(start, end, signal);
+    if (first === undefined) continue;
+    for (const extent of extents.toReversed()) {
+      const last = await scan.lastData(extent.start, extent.end, signal);
+      if (last !== undefined) return { start: first, end: sizeBytes - last - 1 };
+    }
+  }
+  return { start: sizeBytes, end: sizeBytes };
 }
 
-/** In order. What a safekeeper has not written yet of a segment is a hole: 16 MiB that nobody has to read. */
-async function dataExtents(file: OpenFile, sizeBytes: number): Promise<DataExtent[]> {
-  const extents: DataExtent[] = [];
+async function dataExtents(file: OpenFile, sizeBytes: number): Promise<Array<{ start: number; end: number }>> {
+  const extents: Array<{ start: number; end: number }> = [];
   for (let start = 0; start < sizeBytes; ) {
-    const { kind, end } = await file.extentAt(start);
-    const next = Math.min(end, sizeBytes);
-    if (kind === 'Data') extents.push({ start, end: next });
-    start = next;
+    const extent = await file.extentAt(start);
+    const end = Math.min(extent.end, sizeBytes);
+    if (extent.kind === 'Data') extents.push({ start, end });
+    start = end;
   }
   return extents;
 }
 
-async function countZeroesFromStart(
-  file: OpenFile,
-  extents: readonly DataExtent[],
-  sizeBytes: number,
-  signal: AbortSignal,
-): Promise<number> {
-  for (const { start, end } of extents) {
-    const buffer = Buffer.alloc(Math.min(SCAN_BYTES, end - start));
-    const zeros = Buffer.alloc(buffer.length);
-    for (let position = start; position < end; position += buffer.length) {
-      signal.throwIfAborted();
-      const read = buffer.subarray(0, await file.readAt(buffer.subarray(0, end - position), position));
-      if (!isZero(read, zeros)) return position + read.findIndex((byte) => byte !== 0);
-    }
-  }
-  return sizeBytes;
-}
+/** Looks for what is not zero in parts of a file, piece by piece. */
+class ZeroScan {
+  private readonly file: OpenFile;
+  private readonly buffer: Buffer;
+  private readonly zeros: Buffer;
 
-async function countZeroesFromEnd(
-  file: OpenFile,
-  extents: readonly DataExtent[],
-  sizeBytes: number,
-  signal: AbortSignal,
-): Promise<number> {
-  for (const { start, end: extentEnd } of extents.toReversed()) {
-    const buffer = Buffer.alloc(Math.min(SCAN_BYTES, extentEnd - start));
-    const zeros = Buffer.alloc(buffer.length);
-    for (let end = extentEnd; end > start; end -= buffer.length) {
-      signal.throwIfAborted();
-      const position = Math.max(start, end - buffer.length);
-      const read = buffer.subarray(0, await file.readAt(buffer.subarray(0, end - position), position));
-      if (!isZero(read, zeros)) return sizeBytes - (position + read.findLastIndex((byte) => byte !== 0) + 1);
-    }
+  constructor(file: OpenFile, pieceBytes: number) {
+    this.file = file;
+    this.buffer = Buffer.allocUnsafe(pieceBytes);
+    this.zeros = Buffer.alloc(pieceBytes);
   }
-  return sizeBytes;
+
+  async firstData(start: number, end: number, signal: AbortSignal): Promise<number | undefined> {
+    for (let from = start; from < end; from += this.buffer.length) {
+      const piece = await this.read(from, Math.min(end, from + this.buffer.length), signal);
+      if (piece !== undefined) return from + piece.findIndex((byte) => byte !== 0);
+    }
+    return undefined;
+  }
+
+  async lastData(start: number, end: number, signal: AbortSignal): Promise<number | undefined> {
+    for (let to = end; to > start; to -= this.buffer.length) {
+      const from = Math.max(start, to - this.buffer.length);
+      const piece = await this.read(from, to, signal);
+      if (piece !== undefined) return from + piece.findLastIndex((byte) => byte !== 0);
+    }
+    return undefined;
+  }
+
+  /** Undefined when all is zero. A native comparison tells, where a look at every byte takes a hundred times as long. */
+  private async read(from: number, to: number, signal: AbortSignal): Promise<Buffer | undefined> {
+    signal.throwIfAborted();
+    const piece = this.buffer.subarray(0, await this.file.readAt(this.buffer.subarray(0, to - from), from));
+    return piece.equals(this.zeros.subarray(0, piece.length)) ? undefined : piece;
+  }
 }

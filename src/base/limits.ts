@@ -98,6 +98,14 @@ export const limits = {
   /** Credentials are read again after so long, as client-go does with token files. */
   kubeAccessLifetimeMs: 60_000,
 
+  /** Objects that a command shows unless it is told otherwise, and names that it looks through for near misses. */
+  shownObjects: 20,
+  suggestionNamesMax: 10_000,
+  /** Names that a shell is offered. */
+  completedNamesMax: 2_000,
+  /** How long the operator may take to notice what a command has written. */
+  noticeTimeoutMs: 30_000,
+
   /** What the event recorder remembers and what may wait to be sent. */
   eventSeriesMax: 4_096,
   eventBacklogMax: 1_000,

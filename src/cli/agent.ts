@@ -8,15 +8,17 @@ import { limits } from '../base/limits.ts';
 import { createLogger, type LogLevel } from '../base/log.ts';
 import { nodeDiskUsage } from '../disk/disk-usage.ts';
 import { nodeFileSystem } from '../disk/node-file-system.ts';
-import { parseSafekeeperId, type SafekeeperId } from '../domain/ids.ts';
+import type { SafekeeperId } from '../domain/ids.ts';
 import { HttpClient } from '../http/client.ts';
 import { createRegistry, registerProcessMetrics } from '../observability/metrics.ts';
 import type { RemoteStorageLocation } from '../remote-storage/location.ts';
 import { openRemoteStorage } from '../remote-storage/open-remote-storage.ts';
 import { addCredentialOptions, type CredentialFlags, openIncoming, openOutgoing } from './agent-credentials.ts';
 import { durationOption } from './duration-option.ts';
+import { withExamples } from './help.ts';
 import { type ListenAddress, parseListenAddress } from './listen-address.ts';
 import { remoteStorageOption } from './remote-storage.ts';
+import { parseSafekeeperIdArgument } from './safekeeper-id-argument.ts';
 import { keepHeapSmall } from './small-heap.ts';
 import { stopSignal } from './stop-signal.ts';
 
@@ -48,7 +50,11 @@ export function agentCommand(): Command {
   const command = new Command('agent')
     .description('serve a data directory with the HTTP API of a safekeeper, as donor and recipient')
     .requiredOption('--data-dir <directory>', 'data directory of one safekeeper; must exist')
-    .option('--id <number>', 'safekeeper id, needed while the directory has no safekeeper.id', parseId)
+    .option(
+      '--id <number>',
+      'safekeeper id, needed while the directory has no safekeeper.id',
+      parseSafekeeperIdArgument,
+    )
     .addOption(
       new Option('--listen <host:port>', 'where to listen; port 0 picks one')
         .argParser(parseListenAddress)
@@ -60,7 +66,14 @@ export function agentCommand(): Command {
         .choices(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
         .default('info'),
     );
-  return addLimitOptions(addCredentialOptions(command)).action(serve);
+  return withExamples(addLimitOptions(addCredentialOptions(command)).action(serve), [
+    ['safekeeper-operator agent --data-dir /data', 'for tools on this machine'],
+    ['safekeeper-operator agent --data-dir /data --id 3 --listen 0.0.0.0:7676', 'an empty directory, for its peers'],
+    [
+      'safekeeper-operator agent --data-dir /data --listen 0.0.0.0:7676 --http-auth-public-key-path /keys --auth-token-path /token',
+      'with tokens, its own and those of its clients',
+    ],
+  ]);
 }
 
 function addLimitOptions(command: Command): Command {
@@ -125,12 +138,6 @@ async function serve(flags: AgentFlags): Promise<void> {
     // An open channel would keep the process.
     if (process.connected) process.disconnect();
   }
-}
-
-function parseId(text: string): SafekeeperId {
-  const id = parseSafekeeperId(text);
-  if (id === undefined) throw new InvalidArgumentError('It must be a number from 0 to 2^64 - 1, for example 3.');
-  return id;
 }
 
 function parseCount(text: string): number {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { stringify } from 'yaml';
 import { customResourceDefinitions } from '../api/crd.ts';
+import { withExamples } from './help.ts';
 
 /** One manifest as YAML, with the name of its file in `crds/`. */
 export interface CrdFile {
@@ -30,7 +31,7 @@ function kustomization(files: readonly CrdFile[]): CrdFile {
 
 /** `crds`: prints the manifests, ready for `kubectl apply -f -`, or writes one file each. */
 export function crdsCommand(): Command {
-  return new Command('crds')
+  const command = new Command('crds')
     .description('print the custom resource definitions')
     .option('-o, --output-dir <dir>', 'write one file per kind and a kustomization there, in place of printing')
     .action(async ({ outputDir }: { outputDir?: string }) => {
@@ -43,4 +44,8 @@ export function crdsCommand(): Command {
       for (const { fileName, text } of [...files, kustomization(files)])
         await writeFile(join(outputDir, fileName), text);
     });
+  return withExamples(command, [
+    ['safekeeper-operator crds | kubectl apply -f -', 'installs or updates the kinds'],
+    ['safekeeper-operator crds --output-dir crds', 'files for a Git repository'],
+  ]);
 }

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import { describeError } from '../base/failure.ts';
 import { createLogger } from '../base/log.ts';
 import type { Runtime } from '../kube/runtime.ts';
 import { createRegistry, createRuntimeMetrics } from '../observability/metrics.ts';
+import { errorText } from './errors.ts';
+import { withExamples } from './help.ts';
 import { apiLines, keepLines, summaryLines } from './demo/closing.ts';
 import { Interruption, listenForInterruption } from './demo/interruption.ts';
 import { type Healing, LOST_SAFEKEEPER, playScenario } from './demo/scenario.ts';
@@ -14,6 +15,7 @@ import { createView } from './demo/create-view.ts';
 
 interface DemoFlags {
   readonly keep?: boolean;
+  readonly debug?: boolean;
 }
 
 /**
@@ -21,15 +23,19 @@ interface DemoFlags {
  * anything failed (the logs then stay), 130 after Ctrl-C.
  */
 export function demoCommand(): Command {
-  return new Command('demo')
+  const command = new Command('demo')
     .description('lose the disk of a safekeeper on this machine and watch it heal')
     .option('--keep', 'leave everything running afterwards, for kubectl, until Ctrl-C')
-    .action(async (flags: DemoFlags) => {
-      process.exitCode = await runDemo(flags);
+    .action(async (_flags: DemoFlags, self: Command) => {
+      process.exitCode = await runDemo(self.optsWithGlobals<DemoFlags>());
     });
+  return withExamples(command, [
+    ['safekeeper-operator demo', 'loses a disk, heals it and proves it'],
+    ['safekeeper-operator demo --keep', 'the same, and then goes on running for kubectl'],
+  ]);
 }
 
-async function runDemo({ keep = false }: DemoFlags): Promise<number> {
+async function runDemo({ keep = false, debug = false }: DemoFlags): Promise<number> {
   using interruption = listenForInterruption(process);
   await using stage = await Stage.create();
   const signal = AbortSignal.any([interruption.signal, stage.broken]);
@@ -56,7 +62,7 @@ async function runDemo({ keep = false }: DemoFlags): Promise<number> {
       console.error(`\n${reason.message}: ending all processes and removing ${stage.directory}`);
       return reason.exitCode;
     }
-    console.error(`\ndemo failed: ${describeError(reason)}`);
+    console.error(`\ndemo failed: ${errorText(reason, debug)}`);
     for (const path of await stage.keepLogs()) console.error(`log: ${path}`);
     return 1;
   }

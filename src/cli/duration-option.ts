@@ -4,8 +4,9 @@ import { parseDuration } from '../base/duration.ts';
 import { describeError } from '../base/failure.ts';
 
 /** `<flag> <duration>`, such as `30s`; its value is in milliseconds, above 0. */
-export function durationOption(flag: string, description: string, defaultMs: number): Option {
-  return new Option(`${flag} <duration>`, description).argParser(parse).default(defaultMs, `${defaultMs / 1_000}s`);
+export function durationOption(flag: string, description: string, defaultMs?: number): Option {
+  const option = new Option(`${flag} <duration>`, description).argParser(parse);
+  return defaultMs === undefined ? option : option.default(defaultMs, `${defaultMs / 1_000}s`);
 }
 
 function parse(text: string): number {

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
-import { runProgram } from './program.ts';
+import { guardProcess } from './errors.ts';
+import { runKubectlPlugin } from './program.ts';
 
+guardProcess(process);
 // kubectl finds this on the PATH for `kubectl safekeepers`.
-process.exitCode = await runProgram(['status', ...process.argv.slice(2)]);
+process.exitCode = await runKubectlPlugin(process.argv.slice(2));

@@ -3,27 +3,26 @@ import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { Command, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import { describeError, Failure } from '../base/failure.ts';
+import { Failure } from '../base/failure.ts';
 import { createLogger, type LogLevel } from '../base/log.ts';
 import { runControllers } from '../controllers/run-controllers.ts';
 import { HttpClient, type HttpClientOptions } from '../http/client.ts';
 import { listen } from '../http/server.ts';
 import { EventRecorder } from '../kube/events.ts';
-import { kubeConfigAccess } from '../kube/kube-access.ts';
 import { KubeClient } from '../kube/kube-client.ts';
 import { DEFAULT_LEASE_TIMES, LeaderElector, type LeaseTimes } from '../kube/lease.ts';
 import type { Runtime } from '../kube/runtime.ts';
 import { createHealthHandler } from '../observability/health-server.ts';
 import { createRegistry, createRuntimeMetrics, registerProcessMetrics } from '../observability/metrics.ts';
 import { durationOption } from './duration-option.ts';
+import { errorText } from './errors.ts';
+import { withExamples } from './help.ts';
+import { accessOf, addConnectionOptions, type NamespaceFlags } from './kube-options.ts';
 import { type ListenAddress, parseListenAddress } from './listen-address.ts';
 import { keepHeapSmall } from './small-heap.ts';
 import { stopSignal } from './stop-signal.ts';
 
-interface OperatorFlags {
-  readonly kubeconfig?: string;
-  readonly context?: string;
-  readonly namespace?: string;
+interface OperatorFlags extends NamespaceFlags {
   readonly leaseNamespace?: string;
   readonly leaderElect: boolean;
   readonly leaseDuration: number;
@@ -31,6 +30,7 @@ interface OperatorFlags {
   readonly leaseRetryPeriod: number;
   readonly healthListen: ListenAddress;
   readonly logLevel: LogLevel;
+  readonly debug?: boolean;
 }
 
 const LEASE_NAME = 'safekeeper-operator';
@@ -42,10 +42,11 @@ const LEASE_RETRY_JITTER_MAX = 1.2;
  * when it cannot start or lost its leadership, 2 for bad usage.
  */
 export function operatorCommand(): Command {
-  return new Command('operator')
-    .description('watch SafekeeperCluster and SafekeeperTimeline resources and restore lost replicas')
-    .option('--kubeconfig <file>', 'kubeconfig; otherwise $KUBECONFIG, ~/.kube/config or the pod it runs in')
-    .option('--context <name>', 'context of the kubeconfig')
+  const command = addConnectionOptions(
+    new Command('operator').description(
+      'watch SafekeeperCluster and SafekeeperTimeline resources and restore lost replicas',
+    ),
+  )
     .option('-n, --namespace <name>', 'look after one namespace; otherwise all')
     .option('--lease-namespace <name>', "namespace of the leader's lease; otherwise the pod's or context's")
     .option('--no-leader-elect', 'run without a lease; never with two replicas')
@@ -79,9 +80,14 @@ export function operatorCommand(): Command {
         .choices(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
         .default('info'),
     )
-    .action(async (flags: OperatorFlags) => {
-      process.exitCode = await operate(flags);
+    .action(async (_flags: OperatorFlags, self: Command) => {
+      process.exitCode = await operate(self.optsWithGlobals<OperatorFlags>());
     });
+  return withExamples(command, [
+    ['safekeeper-operator operator', 'all namespaces, with a lease'],
+    ['safekeeper-operator operator --context prod -n neon --log-level debug', 'one namespace, from your own machine'],
+    ['safekeeper-operator operator --health-listen 0.0.0.0:8080', 'as in a pod: metrics and health for others'],
+  ]);
 }
 
 async function operate(flags: OperatorFlags): Promise<number> {
@@ -91,13 +97,7 @@ async function operate(flags: OperatorFlags): Promise<number> {
   const registry = createRegistry();
   registerProcessMetrics(registry);
   const runtime: Runtime = { clock: systemClock, random: Math.random, log, metrics: createRuntimeMetrics(registry) };
-  const access = kubeConfigAccess(
-    {
-      ...(flags.kubeconfig === undefined ? {} : { kubeconfigPath: flags.kubeconfig }),
-      ...(flags.context === undefined ? {} : { context: flags.context }),
-    },
-    systemClock,
-  );
+  const access = accessOf(flags);
   const state: { phase: 'standby' | 'starting' | 'running' } = { phase: 'standby' };
   try {
     await using client = new KubeClient(access, runtime);
@@ -137,7 +137,7 @@ async function operate(flags: OperatorFlags): Promise<number> {
     return 0;
   } catch (error) {
     if (stop.aborted && !(error instanceof Failure)) return 0;
-    log.error({ error: describeError(error) }, 'Operator ended');
+    log.error({ error: errorText(error, flags.debug === true) }, 'Operator ended');
     return 1;
   } finally {
     // An open channel would keep the process.

@@ -12,7 +12,7 @@ import { restore, type RestoreOptions, type RestoreResult } from '../restore/res
 import { StorageControllerClient } from '../safekeeper/storage-controller.ts';
 import { TransferRegistry } from '../transfer/transfer-progress.ts';
 import { openOutgoing } from './agent-credentials.ts';
-import { canRedraw } from './live-frame.ts';
+import { canRedraw } from './terminal/output.ts';
 import { EXIT } from './program.ts';
 import { addRestoreOptions, peerUrlsOf, type RestoreFlags } from './restore/options.ts';
 import { exitCodeOf, summaryJson, summaryLines } from './restore/summary.ts';

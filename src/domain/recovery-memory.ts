@@ -35,9 +35,14 @@ export function remember(memory: RecoveryMemory, observation: Observation, nowMs
     const before = memory.since.get(id);
     const key = answerKey(answer);
     since.set(id, before?.key === key ? before : { key, sinceMs: nowMs });
-    if (answer.kind === 'Status') positions.set(id, answer.status);
+    if (answer.kind === 'Status') positions.set(id, positionOf(answer.status));
   }
   return { since, rounds: keepRounds([...memory.rounds, { atMs: nowMs, positions }], nowMs) };
+}
+
+/** No more of the status than is needed: every timeline keeps it. */
+function positionOf({ term, lastLogTerm, flushLsn, commitLsn }: LogPosition): LogPosition {
+  return { term, lastLogTerm, flushLsn, commitLsn };
 }
 
 /** For how long the safekeeper has answered without interruption as it does in `observation`; 0 when that is not remembered. */

@@ -67,7 +67,7 @@ export async function loadTimelines(
 }
 
 /** Loads one timeline from its live directory. Throws a Failure that says what is wrong with it. */
-async function loadTimeline(
+export async function loadTimeline(
   files: FileSystem,
   dataDirectory: string,
   id: TenantTimelineId,

@@ -15,6 +15,8 @@ export interface SnapshotParties {
   readonly destination: SafekeeperId;
   /** Where both keep what is not on their disks; undefined when this safekeeper does not know it. */
   readonly remoteStorage: RemoteStorage | undefined;
+  /** The destination is the source itself, on another disk: what it has in remote storage is its own already. */
+  readonly keepsItsOwn?: boolean;
 }
 
 /** What a snapshot consists of, fixed at its start. */
@@ -49,18 +51,19 @@ export async function startSnapshot(
 
 async function takeState(
   timeline: Timeline,
-  { source, destination, remoteStorage }: SnapshotParties,
+  { source, destination, remoteStorage, keepsItsOwn = false }: SnapshotParties,
   signal: AbortSignal,
 ): Promise<SnapshotContext & { readonly copy: ObjectCopy | undefined }> {
   using _lock = await timeline.lock(signal);
   const { flushLsn, lastLogTerm } = timeline;
   const { eviction, remoteConsistentLsn, backupLsn, server, term } = timeline.controlFile;
   const isOffloaded = eviction.kind === 'Offloaded';
-  if (isOffloaded && remoteStorage === undefined) throw remoteStorageNotConfigured();
+  if (isOffloaded && remoteStorage === undefined && !keepsItsOwn) throw remoteStorageNotConfigured();
   const { walSegmentSize } = server;
   const range = snapshotSegmentRange({ remoteConsistentLsn, backupLsn, flushLsn, walSegmentSize });
   const segments = isOffloaded ? undefined : range;
-  return { timeline, segments, term, lastLogTerm, ...handOver(timeline.controlFile, source, destination) };
+  const handedOver = handOver(timeline.controlFile, source, destination, keepsItsOwn);
+  return { timeline, segments, term, lastLogTerm, ...handedOver };
 }
 
 /** Throws a Failure `TooManySegments` for a timeline that is too long to be copied whole. */

@@ -1,5 +1,5 @@
-import { Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
+import { invalidSnapshot } from './transfer-failure.ts';
 
 const BLOCK_BYTES = 512;
 const NAME_BYTES = 100;
@@ -38,7 +38,7 @@ export class TarReader {
    * entries looks the same as an end of the archive: only content can prove that the archive is whole.
    */
   async next(): Promise<TarMember | undefined> {
-    if (this.contentLeft > 0) throw invalid('an entry was not read to its end');
+    if (this.contentLeft > 0) throw invalidSnapshot('an entry was not read to its end');
     await this.skipPadding();
     const header = await this.readBlock();
     if (header === undefined) return undefined;
@@ -56,7 +56,7 @@ export class TarReader {
   async readContent(): Promise<Uint8Array | undefined> {
     if (this.contentLeft === 0) return undefined;
     const piece = await this.take(this.contentLeft);
-    if (piece === undefined) throw invalid('the archive ends inside an entry');
+    if (piece === undefined) throw invalidSnapshot('the archive ends inside an entry');
     this.contentLeft -= piece.length;
     return piece;
   }
@@ -64,7 +64,7 @@ export class TarReader {
   private async skipPadding(): Promise<void> {
     while (this.paddingLeft > 0) {
       const piece = await this.take(this.paddingLeft);
-      if (piece === undefined) throw invalid("the archive ends inside an entry's padding");
+      if (piece === undefined) throw invalidSnapshot("the archive ends inside an entry's padding");
       this.paddingLeft -= piece.length;
     }
   }
@@ -75,7 +75,7 @@ export class TarReader {
     for (let piece = await this.take(Infinity); piece !== undefined; piece = await this.take(Infinity)) {
       skipped += piece.length;
       if (!isZero(piece) || skipped > limits.archiveTrailerBytesMax) {
-        throw invalid('something follows the end-of-archive marker');
+        throw invalidSnapshot('something follows the end-of-archive marker');
       }
     }
   }
@@ -90,7 +90,7 @@ export class TarReader {
       missing -= piece.length;
     }
     if (missing === BLOCK_BYTES) return undefined;
-    if (missing > 0) throw invalid('the archive ends inside a header');
+    if (missing > 0) throw invalidSnapshot('the archive ends inside a header');
     return Buffer.concat(pieces);
   }
 
@@ -109,15 +109,16 @@ export class TarReader {
 
 function parseHeader(header: Buffer): TarMember {
   const stored = parseOctal(header.subarray(CHECKSUM_AT, CHECKSUM_AT + CHECKSUM_BYTES));
-  if (stored !== checksum(header)) throw invalid('the checksum of a header is wrong');
+  if (stored !== checksum(header)) throw invalidSnapshot('the checksum of a header is wrong');
   const end = header.subarray(0, NAME_BYTES).indexOf(0);
   const name = header.toString('latin1', 0, end === -1 ? NAME_BYTES : end);
   const shown = JSON.stringify(name);
-  if (header.toString('latin1', MAGIC_AT, MAGIC_AT + 5) !== 'ustar') throw invalid(`${shown} has no ustar header`);
+  if (header.toString('latin1', MAGIC_AT, MAGIC_AT + 5) !== 'ustar')
+    throw invalidSnapshot(`${shown} has no ustar header`);
   const type = header[TYPE_AT];
-  if (type !== 0 && type !== 0x30) throw invalid(`${shown} is not a regular file`);
+  if (type !== 0 && type !== 0x30) throw invalidSnapshot(`${shown} is not a regular file`);
   const sizeBytes = parseOctal(header.subarray(SIZE_AT, SIZE_AT + SIZE_BYTES));
-  if (sizeBytes === undefined) throw invalid(`the size of ${shown} is not an octal number`);
+  if (sizeBytes === undefined) throw invalidSnapshot(`the size of ${shown} is not an octal number`);
   return { name, sizeBytes };
 }
 
@@ -137,8 +138,4 @@ function parseOctal(field: Buffer): number | undefined {
 
 function isZero(bytes: Uint8Array): boolean {
   return bytes.every((byte) => byte === 0);
-}
-
-function invalid(problem: string): Failure {
-  return new Failure('InvalidSnapshot', `the snapshot is refused: ${problem}`);
 }

@@ -70,6 +70,11 @@ export function donorGenerationConflict(
   );
 }
 
+/** A snapshot archive that is wrong or not whole. `problem` goes on behind "the snapshot is refused: ". */
+export function invalidSnapshot(problem: string, cause?: unknown): Failure {
+  return new Failure('InvalidSnapshot', `the snapshot is refused: ${problem}`, { cause });
+}
+
 /** A configuration as safekeepers write it in messages: `gen=5, members=([id=1, ep=host:5471]), new_members=none`. */
 export function describeMembership(membership: Membership): string {
   const describe = (members: Membership['members']) =>

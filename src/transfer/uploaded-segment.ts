@@ -9,6 +9,7 @@ import {
   parseUploadedSegmentName,
   remoteObjectKey,
 } from '../safekeeper/uploaded-segment.ts';
+import { invalidSnapshot } from './transfer-failure.ts';
 
 /**
  * A partial segment in remote storage belongs to one safekeeper, which deletes it when it has uploaded a longer one. So a
@@ -29,10 +30,16 @@ export interface HandedOver {
 
 /**
  * The control file of `source` as `destination` needs it: its uploaded partial segment under the new owner's name, and no
- * uploads that are under way or being deleted, which stay the source's own business. Failures: `SnapshotToItself`,
+ * uploads that are under way or being deleted, which stay the source's own business. With `keepsItsOwn` the two are one
+ * safekeeper, whose segment stays as it is. Failures: `SnapshotToItself`,
  * `NoUploadedSegment` (an offloaded timeline has the end of its WAL nowhere else), `UploadedSegmentOfOtherSafekeeper`.
  */
-export function handOver(controlFile: ControlFile, source: SafekeeperId, destination: SafekeeperId): HandedOver {
+export function handOver(
+  controlFile: ControlFile,
+  source: SafekeeperId,
+  destination: SafekeeperId,
+  keepsItsOwn = false,
+): HandedOver {
   const uploaded = findUploadedSegment(controlFile);
   if (uploaded === undefined) {
     if (controlFile.eviction.kind === 'Offloaded') {
@@ -40,7 +47,7 @@ export function handOver(controlFile: ControlFile, source: SafekeeperId, destina
     }
     return { controlFile: withSegments(controlFile, []), copy: undefined };
   }
-  if (source === destination) {
+  if (source === destination && !keepsItsOwn) {
     throw failure('SnapshotToItself', `safekeeper ${source} would copy ${uploaded.name} onto itself`);
   }
   const name = parseUploadedSegmentName(uploaded.name);
@@ -48,6 +55,7 @@ export function handOver(controlFile: ControlFile, source: SafekeeperId, destina
     const what = `the partial segment ${JSON.stringify(uploaded.name)} in remote storage`;
     throw failure('UploadedSegmentOfOtherSafekeeper', `${what} does not belong to this safekeeper, ${source}`);
   }
+  if (keepsItsOwn) return { controlFile: withSegments(controlFile, [uploaded]), copy: undefined };
   const renamed = { ...uploaded, name: formatUploadedSegmentName({ ...name, owner: destination }) };
   return {
     controlFile: withSegments(controlFile, [renamed]),
@@ -69,7 +77,7 @@ export async function takeOver(
   const { partialBackup } = controlFile;
   const offload = offloadProblem(controlFile);
   if (offload?.kind === 'NoUpload') {
-    throw invalid('it is offloaded, but has no partial segment in remote storage');
+    throw invalidSnapshot('it is offloaded, but has no partial segment in remote storage');
   }
   const uploaded = findUploadedSegment(controlFile);
   if (uploaded === undefined) {
@@ -77,14 +85,16 @@ export async function takeOver(
   }
   const shown = JSON.stringify(uploaded.name);
   if (parseUploadedSegmentName(uploaded.name)?.owner !== recipient) {
-    throw invalid(`its partial segment ${shown} in remote storage does not belong to this safekeeper, ${recipient}`);
+    throw invalidSnapshot(
+      `its partial segment ${shown} in remote storage does not belong to this safekeeper, ${recipient}`,
+    );
   }
   if (offload?.kind === 'UploadTooShort') {
-    throw invalid(`its partial segment ${shown} ends before the WAL did when it was offloaded`);
+    throw invalidSnapshot(`its partial segment ${shown} ends before the WAL did when it was offloaded`);
   }
   const key = remoteObjectKey(controlFile, uploaded.name);
   if (remoteStorage !== undefined && !(await remoteStorage.exists(key, signal))) {
-    throw invalid(`its partial segment ${shown} is not in ${remoteStorage.description}`);
+    throw invalidSnapshot(`its partial segment ${shown} is not in ${remoteStorage.description}`);
   }
   return partialBackup.length === 1 ? controlFile : withSegments(controlFile, [uploaded]);
 }
@@ -95,8 +105,4 @@ function withSegments(controlFile: ControlFile, partialBackup: readonly PartialS
 
 function failure(reason: string, message: string): Failure {
   return new Failure(reason, message, { retry: 'after-change' });
-}
-
-function invalid(problem: string): Failure {
-  return new Failure('InvalidSnapshot', `the snapshot is refused: ${problem}`);
 }

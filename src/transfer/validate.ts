@@ -1,4 +1,3 @@
-import { Failure } from '../base/failure.ts';
 import type { FileSystem } from '../disk/file-system.ts';
 import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../domain/ids.ts';
 import { formatLsn, type Lsn, maxLsn } from '../domain/lsn.ts';
@@ -9,27 +8,38 @@ import type { ControlFile, ServerInfo } from '../safekeeper/control-file.ts';
 import { encodeControlFile } from '../safekeeper/control-file-codec.ts';
 import { isBehindEnd, isHorizonUnknown, requiredSegments } from '../safekeeper/timeline-wal.ts';
 import { segmentStart } from '../safekeeper/wal-segment.ts';
+import type { SegmentRange } from '../safekeeper/wal-segment.ts';
 import type { ReceivedSnapshot } from './receive.ts';
-import { donorGenerationConflict } from './transfer-failure.ts';
+import { donorGenerationConflict, invalidSnapshot } from './transfer-failure.ts';
 import { takeOver } from './uploaded-segment.ts';
 import { findWalEndOnDisk } from './wal-on-disk.ts';
 
-/** What a snapshot has to live up to. */
-export interface SnapshotPromise {
+/** What a donor says of its timeline: its snapshot must hold at least this. */
+export interface SnapshotClaims {
   readonly id: TenantTimelineId;
-  /** Who promised it, for messages. */
+  /** Who says it, for messages. */
   readonly donor: string;
+  readonly server: ServerInfo;
+  readonly flushLsn: Lsn;
+  readonly lastLogTerm: Term;
+}
+
+/** What a snapshot has to live up to, to be installed. */
+export interface SnapshotPromise extends SnapshotClaims {
   /** Whom it is for. */
   readonly recipient: SafekeeperId;
   /** Where the recipient keeps what is not on its disk, if that is known. */
   readonly remoteStorage: RemoteStorage | undefined;
-  readonly server: ServerInfo;
-  readonly flushLsn: Lsn;
-  readonly lastLogTerm: Term;
   /** The replica comes back with at least this term: the highest that any member was seen to have voted in (rule R3). */
   readonly termFloor: Term;
   /** The configuration to install; undefined keeps the donor's. */
   readonly membership: Membership | undefined;
+}
+
+/** What a snapshot holds, wherever its segments are. */
+export interface SnapshotContent {
+  readonly controlFile: ControlFile;
+  readonly segments: SegmentRange | undefined;
 }
 
 /** A snapshot that may be installed. */
@@ -53,8 +63,19 @@ export async function validate(
 ): Promise<ValidatedTimeline> {
   checkIdentity(received.controlFile, promise);
   const flushLsn = await findWalEndOnDisk(files, directory, received.controlFile, signal);
-  checkPosition(received.controlFile, flushLsn, promise);
-  checkSegments(received, flushLsn, maxLsn(promise.flushLsn, received.controlFile.commitLsn));
+  return await validateContent(received, flushLsn, promise, signal);
+}
+
+/** The same when the end of the WAL, `flushLsn`, has been found already. */
+export async function validateContent(
+  received: ReceivedSnapshot,
+  flushLsn: Lsn,
+  promise: SnapshotPromise,
+  signal: AbortSignal,
+): Promise<ValidatedTimeline> {
+  const { id, membership, donor } = promise;
+  requireGeneration(id, membership, received.controlFile.membership.generation, donor);
+  checkContent(received, flushLsn, promise);
   const own = await takeOver(received.controlFile, promise.recipient, promise.remoteStorage, signal);
   const controlFile = restoreVotes(own, promise);
   // Unchanged bytes stay the donor's own, whatever version of the format they are in.
@@ -63,32 +84,44 @@ export async function validate(
   return { controlFile, controlFileBytes, flushLsn };
 }
 
-function checkIdentity(controlFile: ControlFile, promise: SnapshotPromise): void {
-  const { id, server, membership, donor } = promise;
+/** Proves that a snapshot whose WAL ends at `flushLsn` holds what its donor claims. Throws a Failure `InvalidSnapshot`. */
+export function checkContent(content: SnapshotContent, flushLsn: Lsn, claims: SnapshotClaims): void {
+  checkIdentity(content.controlFile, claims);
+  checkPosition(content.controlFile, flushLsn, claims);
+  checkSegments(content, flushLsn, maxLsn(claims.flushLsn, content.controlFile.commitLsn));
+}
+
+/** Throws a Failure `InvalidSnapshot` when it is another timeline, or of another cluster. */
+export function checkIdentity(controlFile: ControlFile, { id, server }: SnapshotClaims): void {
   if (controlFile.tenantId !== id.tenantId || controlFile.timelineId !== id.timelineId) {
-    throw invalid(`it is of timeline ${formatTenantTimelineId(controlFile)}`);
+    throw invalidSnapshot(`it is of timeline ${formatTenantTimelineId(controlFile)}`);
   }
-  requireGeneration(id, membership, controlFile.membership.generation, donor);
   const actual = controlFile.server;
   if (actual.walSegmentSize !== server.walSegmentSize) {
-    throw invalid(`its segment size is ${actual.walSegmentSize}, the donor's status said ${server.walSegmentSize}`);
+    throw invalidSnapshot(
+      `its segment size is ${actual.walSegmentSize}, the donor's status said ${server.walSegmentSize}`,
+    );
   }
   if (actual.pgVersion !== server.pgVersion) {
-    throw invalid(`its pg_version is ${actual.pgVersion}, the donor's status said ${server.pgVersion}`);
+    throw invalidSnapshot(`its pg_version is ${actual.pgVersion}, the donor's status said ${server.pgVersion}`);
   }
   if (actual.systemId !== server.systemId) {
-    throw invalid(`its system_id is ${actual.systemId}, the donor's status said ${server.systemId}`);
+    throw invalidSnapshot(`its system_id is ${actual.systemId}, the donor's status said ${server.systemId}`);
   }
 }
 
-function checkPosition(controlFile: ControlFile, flushLsn: Lsn, promise: SnapshotPromise): void {
+function checkPosition(controlFile: ControlFile, flushLsn: Lsn, promise: SnapshotClaims): void {
   if (flushLsn < promise.flushLsn) {
     const promised = formatLsn(promise.flushLsn);
-    throw invalid(`its WAL ends at ${formatLsn(flushLsn)}, before ${promised} which the donor's status promised`);
+    throw invalidSnapshot(
+      `its WAL ends at ${formatLsn(flushLsn)}, before ${promised} which the donor's status promised`,
+    );
   }
   const term = lastLogTerm(controlFile.termHistory, flushLsn);
   if (term < promise.lastLogTerm) {
-    throw invalid(`its last_log_term is ${term}, below ${promise.lastLogTerm} which the donor's status promised`);
+    throw invalidSnapshot(
+      `its last_log_term is ${term}, below ${promise.lastLogTerm} which the donor's status promised`,
+    );
   }
 }
 
@@ -96,23 +129,22 @@ function checkPosition(controlFile: ControlFile, flushLsn: Lsn, promise: Snapsho
  * The segments are consecutive and begin where they must; here they are shown to reach `requiredLsn`, and no further
  * than the WAL. The WAL end alone does not show it: with segments missing it is commit_lsn.
  */
-function checkSegments(received: ReceivedSnapshot, flushLsn: Lsn, requiredLsn: Lsn): void {
-  const { controlFile, segments } = received;
+function checkSegments({ controlFile, segments }: SnapshotContent, flushLsn: Lsn, requiredLsn: Lsn): void {
   if (controlFile.eviction.kind === 'Offloaded') return;
   const { walSegmentSize } = controlFile.server;
   if (isHorizonUnknown(controlFile, requiredLsn)) {
-    throw invalid(
+    throw invalidSnapshot(
       `it carries no WAL, because remote_consistent_lsn or backup_lsn is 0, though there is WAL up to ${formatLsn(requiredLsn)}`,
     );
   }
   const required = requiredSegments(controlFile, requiredLsn);
   if (required !== undefined && (segments === undefined || segments.last < required.last)) {
     const missing = segmentStart(required.last, walSegmentSize);
-    throw invalid(`the segment of ${formatLsn(missing)} is missing`);
+    throw invalidSnapshot(`the segment of ${formatLsn(missing)} is missing`);
   }
   // A donor whose WAL ends on a segment boundary may send the next, still empty segment.
   if (segments !== undefined && isBehindEnd(segments, flushLsn, walSegmentSize)) {
-    throw invalid(`its WAL ends at ${formatLsn(flushLsn)}, before its last segment`);
+    throw invalidSnapshot(`its WAL ends at ${formatLsn(flushLsn)}, before its last segment`);
   }
 }
 
@@ -137,8 +169,4 @@ export function requireGeneration(
 ): void {
   if (requested === undefined || found <= requested.generation) return;
   throw donorGenerationConflict(id, requested.generation, found, host);
-}
-
-function invalid(problem: string): Failure {
-  return new Failure('InvalidSnapshot', `the snapshot is refused: ${problem}`);
 }

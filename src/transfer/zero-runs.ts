@@ -1,5 +1,5 @@
 import { Failure } from '../base/failure.ts';
-import type { SnapshotBody } from './receive.ts';
+import type { SnapshotBody } from './watched-body.ts';
 
 /**
  * The content coding in which our own agents send snapshots to each other: what is unused in a segment, most of an idle

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { ASCII_GLYPHS, composeFrame, type Line, UNICODE_GLYPHS } from '../../src/cli/demo/frame.ts';
+import { composeFrame } from '../../src/cli/demo/frame.ts';
 import type { TimelineRow } from '../../src/cli/demo/timeline-row.ts';
 import { createView } from '../../src/cli/demo/create-view.ts';
-import type { Environment } from '../../src/cli/demo/view.ts';
+import { ASCII_GLYPHS, UNICODE_GLYPHS } from '../../src/cli/terminal/glyphs.ts';
+import type { Line } from '../../src/cli/terminal/line.ts';
+import type { Environment } from '../../src/cli/terminal/output.ts';
 import { FakeClock } from '../support/fake-clock.ts';
 
 const MIB = 1024 * 1024;

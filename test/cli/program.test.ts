@@ -1,4 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
+import { Failure } from '../../src/base/failure.ts';
+import { EXIT, exitCodeOf, finalText } from '../../src/cli/errors.ts';
 import { runProgram } from '../../src/cli/program.ts';
 
 afterEach(() => vi.restoreAllMocks());
@@ -42,7 +44,7 @@ test('help and version are no errors', async () => {
   expect(await run('--version')).toEqual({ code: 0, output: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   const help = await run('--help');
   expect(help.code).toBe(0);
-  for (const command of ['operator', 'agent', 'inspect', 'status', 'crds', 'demo'])
+  for (const command of ['operator', 'agent', 'inspect', 'status', 'snapshot', 'install', 'restore', 'crds', 'demo'])
     expect(help.output).toContain(command);
 });
 
@@ -51,4 +53,53 @@ test('what cannot be done is one line without a stack trace, exit code 1', async
   expect(code).toBe(1);
   expect(output.trimEnd().split('\n')).toHaveLength(1);
   expect(output).toContain('/dev/null/directory');
+});
+
+test('every command shows examples of itself', async () => {
+  for (const command of [
+    'operator',
+    'agent',
+    'status',
+    'approve',
+    'pause',
+    'resume',
+    'force-donor',
+    'crds',
+    'demo',
+    'completion',
+  ]) {
+    const { code, output } = await run(command, '--help');
+    expect(code).toBe(0);
+    const [, examples = ''] = output.split('Examples:\n');
+    expect(examples).toContain(`safekeeper-operator ${command}`);
+    for (const line of examples.trimEnd().split('\n')) expect(line).toMatch(/^( {2}(# .+|.*safekeeper-operator .+))?$/);
+  }
+});
+
+test('where an error arose, and what caused it, is shown on request only', async () => {
+  const argv = ['crds', '--output-dir', '/dev/null/directory'];
+  expect((await run(...argv)).output).not.toMatch(/^ {4}at /m);
+  for (const debugged of [
+    [...argv, '--debug'],
+    ['--debug', ...argv],
+  ]) {
+    const { code, output } = await run(...debugged);
+    expect(code).toBe(1);
+    expect(output).toMatch(/^error: .*\/dev\/null\/directory/);
+    expect(output).toMatch(/^ {4}at /m);
+    expect(output).toContain('[ENOTDIR]');
+  }
+});
+
+test('the stack of an error is followed by those of its causes, and nothing else that they carry', () => {
+  const cause = Object.assign(new Error('the socket broke'), {
+    code: 'ECONNRESET',
+    headers: { authorization: 'Bearer secret' },
+  });
+  const text = finalText(new Failure('Refused', 'not today', { cause }), true);
+  expect(text).toMatch(/^refused: not today: the socket broke\nFailure: not today\n {4}at /);
+  expect(text).toMatch(/\ncaused by: Error: the socket broke\n {4}at [^]*\[ECONNRESET\]$/);
+  expect(text).not.toContain('secret');
+  expect(finalText(new Failure('BadUsage', 'error: once'), false)).toBe('error: once');
+  expect(exitCodeOf(new Failure('Refused', ''))).toBe(EXIT.refused);
 });

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { Admission } from '../../src/controllers/cluster/admission.ts';
 import type { ObjectKey } from '../../src/kube/object.ts';
 import { safekeeperId } from '../agent/test-agent.ts';
+import { FakeClock } from '../support/fake-clock.ts';
 
 const LIMITS = { maxConcurrent: 2, maxPerRecipient: 2, maxPerDonor: 2 };
 const EXPOSED = { presentReplicas: 1, computeConnected: false };
@@ -9,10 +10,11 @@ const SAFE = { presentReplicas: 2, computeConnected: false };
 
 function admission(limits = LIMITS) {
   const told: string[] = [];
-  const line = new Admission(limits, (key) => told.push(key));
+  const clock = new FakeClock();
+  const line = new Admission(limits, (key) => told.push(key), clock);
   const enter = (key: string, exposure = SAFE, recipient = 1, donor = 2) =>
     line.tryEnter(key as ObjectKey, safekeeperId(recipient), safekeeperId(donor), exposure);
-  return { line, enter, told, withdraw: (key: string) => line.withdraw(key as ObjectKey) };
+  return { line, clock, enter, told, withdraw: (key: string) => line.withdraw(key as ObjectKey) };
 }
 
 test('lets in as many as the limits allow, and tells the next in line when a slot is free', () => {
@@ -84,4 +86,68 @@ test('nobody has two slots', () => {
   const { enter } = admission();
   expect(enter('a')).toBeDefined();
   expect(enter('a')).toBeUndefined();
+});
+
+const never = new AbortController().signal;
+
+test('no more pull at once than the limits allow, the most exposed first', async () => {
+  const { line, enter } = admission({ maxConcurrent: 3, maxPerRecipient: 3, maxPerDonor: 3 });
+  const slots = ['a', 'b', 'c'].map((key) => enter(key, key === 'c' ? EXPOSED : SAFE));
+  line.setLimits({ ...LIMITS, maxConcurrent: 1 });
+  const order: string[] = [];
+  const pulls = ['a', 'b', 'c'].map(async (key, at) => {
+    using _turn = await slots[at]?.takeTurn(never);
+    order.push(key);
+    await Promise.resolve();
+    order.push(`${key} ends`);
+  });
+  await Promise.all(pulls);
+  expect(order).toEqual(['a', 'a ends', 'c', 'c ends', 'b', 'b ends']);
+});
+
+test('who stops waiting for its turn is in nobody’s way', async () => {
+  const { line, enter } = admission();
+  const [a, b] = [enter('a'), enter('b')];
+  line.setLimits({ ...LIMITS, maxConcurrent: 1 });
+  const first = await a?.takeTurn(never);
+  const stop = new AbortController();
+  const waiting = b?.takeTurn(stop.signal);
+  stop.abort(new Error('no longer wanted'));
+  await expect(waiting).rejects.toThrow('no longer wanted');
+  first?.[Symbol.dispose]();
+  (await b?.takeTurn(never))?.[Symbol.dispose]();
+});
+
+test('more get ready than may pull while pulls are quick, and only then', async () => {
+  const { clock, enter } = admission({ maxConcurrent: 1, maxPerRecipient: 1, maxPerDonor: 1 });
+  const enterAll = () => {
+    const entered = [];
+    for (let slot = enter('next'); slot !== undefined; slot = enter(`next ${entered.length}`)) entered.push(slot);
+    return entered;
+  };
+  const first = enter('a');
+  expect(enterAll()).toEqual([]);
+  const quick = await first?.takeTurn(never);
+  await clock.advance(1_000);
+  expect(enterAll()).toEqual([]);
+  quick?.[Symbol.dispose]();
+  const ahead = enterAll();
+  expect(ahead.length).toBe(5);
+
+  const [second] = ahead;
+  const slow = await second?.takeTurn(never);
+  await clock.advance(10_000);
+  for (const slot of [first, ...ahead.slice(2)]) slot?.[Symbol.dispose]();
+  expect(enterAll()).toEqual([]);
+  slow?.[Symbol.dispose]();
+  expect(enterAll()).toEqual([]);
+});
+
+test('who was told of a free slot is told again only after asking', () => {
+  const { enter, told } = admission();
+  const [a, b] = [enter('a'), enter('b')];
+  enter('c');
+  a?.[Symbol.dispose]();
+  b?.[Symbol.dispose]();
+  expect(told).toEqual(['c']);
 });

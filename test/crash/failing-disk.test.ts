@@ -4,9 +4,11 @@ import { startRecordedDonor } from '../transfer/harness.ts';
 import { consequences, type DiskFault } from './failing-disk.ts';
 import type { Scenario } from './scenario.ts';
 import {
+  archiveFileScenario,
   createScenario,
   deleteScenario,
   identityScenario,
+  installScenario,
   pullScenario,
   startScenario,
   termBumpScenario,
@@ -46,6 +48,8 @@ describe.each(FAULTS)('with $code from each call in turn (lasting: $lasts)', (fa
   test('every other change is done or not, and can be repeated', async () => {
     const snapshot = await twoSegments();
     const scenarios = [
+      installScenario(snapshot),
+      archiveFileScenario(snapshot),
       createScenario(),
       deleteScenario(snapshot),
       termBumpScenario(snapshot),

@@ -3,10 +3,12 @@ import { startRecordedDonor } from '../transfer/harness.ts';
 import { stepCount, violations } from './power-loss.ts';
 import type { Scenario } from './scenario.ts';
 import {
+  archiveFileScenario,
   startScenario,
   createScenario,
   deleteScenario,
   identityScenario,
+  installScenario,
   pullScenario,
   termBumpScenario,
   tombstoneScenario,
@@ -31,6 +33,18 @@ describe('after a crash or a power loss at any step of', () => {
       expect(await stepCount(scenario)).toBeGreaterThan(15);
       expect(await all(scenario)).toEqual([]);
     },
+    TIMEOUT_MS,
+  );
+
+  test(
+    'an installation there is no timeline or all of it',
+    async () => expect(await all(installScenario(await twoSegments()))).toEqual([]),
+    TIMEOUT_MS,
+  );
+
+  test(
+    'the writing of an archive there is the former one or all of it',
+    async () => expect(await all(archiveFileScenario(await twoSegments()))).toEqual([]),
     TIMEOUT_MS,
   );
 
@@ -69,6 +83,23 @@ describe('this test notices a forgotten sync', () => {
     const snapshot = await twoSegments();
     await using donor = await startRecordedDonor(snapshot);
     expect(await firstViolation(pullScenario(snapshot, donor.url), path)).toBeDefined();
+  });
+
+  test.each([
+    ['of a segment', /[0-9A-F]{24}$/],
+    ['of the control file', /safekeeper\.control\.partial$/],
+    ['of the temp directory', /_temptli$/],
+    ['of the tenant directory', /\/1{32}$/],
+    ['of the data directory', /^\/data$/],
+  ])('%s in an installation', async (_what, path) => {
+    expect(await firstViolation(installScenario(await twoSegments()), path)).toBeDefined();
+  });
+
+  test.each([
+    ['of its content', /\.partial$/],
+    ['of the directory', /^\/data$/],
+  ])('%s in the writing of an archive', async (_what, path) => {
+    expect(await firstViolation(archiveFileScenario(await twoSegments()), path)).toBeDefined();
   });
 
   test.each([

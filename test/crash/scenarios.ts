@@ -5,16 +5,21 @@ import { NO_MEMBERSHIP } from '../../src/domain/membership.ts';
 import { term } from '../../src/domain/term.ts';
 import { HttpClient } from '../../src/http/client.ts';
 import { PeerClient } from '../../src/safekeeper/peer-client.ts';
+import { parseTimelineStatus } from '../../src/safekeeper/api.ts';
+import { writeArchiveFile } from '../../src/transfer/archive-file.ts';
 import { createTimeline } from '../../src/transfer/create-timeline.ts';
 import { deleteTimeline } from '../../src/transfer/delete-timeline.ts';
 import { handlePullRequest } from '../../src/transfer/pull.ts';
+import { openArchive } from '../../src/transfer/receive.ts';
 import { readSafekeeperId } from '../../src/transfer/safekeeper-identity.ts';
+import { installStaged, stageArchive } from '../../src/transfer/staged-archive.ts';
 import type { TimelineMap } from '../../src/transfer/timeline-map.ts';
 import { TOMBSTONE_FILE_NAME } from '../../src/transfer/tombstones.ts';
 import { TransferRegistry } from '../../src/transfer/transfer-progress.ts';
+import type { SnapshotBody } from '../../src/transfer/watched-body.ts';
 import type { ModelledDisk } from '../support/modelled-disk.ts';
 import { exists, layFiles, listNames, readFiles } from '../support/modelled-file-system.ts';
-import { never, openMap, RECIPIENT_ID, type RecordedSnapshot, timelineId } from '../transfer/harness.ts';
+import { never, openMap, RECIPIENT_ID, type RecordedSnapshot, statusText, timelineId } from '../transfer/harness.ts';
 import { DATA, type Scenario } from './scenario.ts';
 
 const OTHER = timelineId('2'.repeat(32), 'b'.repeat(32));
@@ -40,6 +45,50 @@ export function pullScenario(snapshot: RecordedSnapshot, donorUrl: string): Scen
       );
     },
     isDone: (map, disk) => isWhole(map, disk, snapshot),
+  };
+}
+
+/** An archive of the snapshot, which the peers allow, put into an empty data directory. */
+export function installScenario(snapshot: RecordedSnapshot): Scenario {
+  const { flushLsn, lastLogTerm, server, term: termFloor } = parseTimelineStatus(statusText(snapshot.status));
+  const watch = { stallTimeoutMs: 5_000, meter: SILENT_METER };
+  return {
+    name: 'install',
+    prepare: (disk) => layFiles(disk, DATA, new Map()),
+    act: async (map) => {
+      if (map.find(snapshot.id).kind === 'Present') return;
+      using opened = await openArchive(bodyOf(snapshot.body), watch, never);
+      await using staged = await stageArchive(map, opened, watch, never);
+      const { safekeeperId: recipient } = map;
+      const donor = { id: snapshot.id, donor: 'a peer', server, flushLsn, lastLogTerm };
+      const promise = { ...donor, recipient, remoteStorage: undefined, termFloor, membership: undefined };
+      await installStaged(map, staged, promise, never);
+    },
+    isDone: (map, disk) => isWhole(map, disk, snapshot),
+  };
+}
+
+/** The snapshot written to a file, over one that is there. */
+export function archiveFileScenario(snapshot: RecordedSnapshot): Scenario {
+  const [name, before] = ['timeline.tar', 'an older archive'];
+  let attempts = 0;
+  return {
+    name: 'archive',
+    prepare: (disk) => layFiles(disk, DATA, new Map([[name, Buffer.from(before)]])),
+    act: (map) =>
+      writeArchiveFile(
+        `${DATA}/${name}`,
+        { files: map.files, memory: map.memory, random: () => `attempt${++attempts}`, replace: true },
+        async (sink) => {
+          for await (const piece of bodyOf(snapshot.body)) await sink.write(piece);
+        },
+      ),
+    isDone: (_map, disk) => {
+      const content = readFiles(disk, DATA).get(name);
+      if (content?.toString('latin1') === before) return false;
+      require(content?.equals(snapshot.body) === true, 'the archive is cut');
+      return true;
+    },
   };
 }
 
@@ -134,6 +183,15 @@ export function identityScenario(): Scenario {
       return content !== undefined;
     },
   };
+}
+
+const SILENT_METER = { expect: () => undefined, addBytes: () => undefined, addSegment: () => undefined };
+
+function bodyOf(bytes: Uint8Array): SnapshotBody {
+  const pieces = async function* () {
+    for (let at = 0; at < bytes.length; at += 400_000) yield bytes.subarray(at, at + 400_000);
+  };
+  return Object.assign(pieces(), { destroy: () => undefined });
 }
 
 function liveDirectory(id: TenantTimelineId): string {

@@ -13,6 +13,8 @@ export type ActionKind =
   | 'forgets the vote of'
   | 'loses its disk'
   | 'is created anew, empty'
+  | 'is written to an archive'
+  | 'takes the archive for'
   | 'reads'
   | 'plans to copy from'
   | 'plans nothing'
@@ -152,6 +154,11 @@ export class Consensus {
         next.setAcceptor(member, 0, NO_LOG);
         this.drop(next, member);
         emit(next, 'loses its disk', member, member, undefined);
+      }
+      if (this.variant.archives !== 'None' && isUp(state, member) && state.archivedLog === NO_LOG) {
+        next.copyFrom(state);
+        next.setArchive(state.term(member), state.log(member));
+        emit(next, 'is written to an archive', member, member, undefined);
       }
       if (this.variant.hollow && state.log(member) === NO_LOG) {
         next.copyFrom(state);

@@ -1,3 +1,4 @@
+import { archiveBehind } from '../../src/domain/archive-rules.ts';
 import type { LogEnd } from '../../src/domain/log-position.ts';
 import { lsn } from '../../src/domain/lsn.ts';
 import { NO_MEMBERSHIP } from '../../src/domain/membership.ts';
@@ -84,6 +85,12 @@ export class Decisions {
     );
     this.verdicts.set(key, problem === undefined);
     return problem === undefined;
+  }
+
+  /** Whether the shipped rule lets the archive take the place of a copy of the confirmed donor. */
+  allowsArchive(state: State, task: number): boolean {
+    const { lastLogTerm, flushLsn } = statusOf(this.valuesOf(state.archivedTerm, state.archivedLog));
+    return archiveBehind({ lastLogTerm, flushLsn }, this.endOf(state.expected(task)), id(1)) === undefined;
   }
 
   private planNamed(state: State, task: number, name: (member: Member) => number): Decision | undefined {

@@ -112,6 +112,7 @@ class Explorer {
       switch (action) {
         case 'loses its disk':
         case 'is created anew, empty':
+        case 'is written to an archive':
           return `${name} ${action}`;
         case 'campaigns, is greeted by':
           return `${PROPOSER_NAMES[actor] ?? '?'} ${action} ${name}`;

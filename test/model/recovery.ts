@@ -56,9 +56,11 @@ export class Recovery {
           break;
         case BUMPING:
           this.bump(state, next, task, emit);
+          this.takeArchive(state, next, task, emit);
           break;
         case COPYING:
           this.copy(state, next, task, emit);
+          this.takeArchive(state, next, task, emit);
           break;
         case INSTALLING:
           this.install(state, next, task, emit);
@@ -224,6 +226,19 @@ export class Recovery {
       next.endTask(task, NO_TASK);
       emit(next, 'cannot copy from', task, donor, undefined);
     }
+  }
+
+  /** In place of the copy, with the floor; nobody else is raised for it. */
+  private takeArchive(state: State, next: State, task: number, emit: Emit): void {
+    const { archives } = this.variant;
+    const target = state.target(task);
+    const mayBe = archives !== 'None' && state.archivedLog !== NO_LOG && state.log(target) === NO_LOG;
+    if (!mayBe || this.isPulledByOther(state, task)) return;
+    if (archives === 'Compared' && !this.decisions.allowsArchive(state, task)) return;
+    next.copyFrom(state);
+    next.setPhase(task, INSTALLING);
+    next.setRead(task, target, Math.max(state.archivedTerm, state.floor(task)), state.archivedLog);
+    emit(next, 'takes the archive for', task, target, undefined);
   }
 
   private install(state: State, next: State, task: number, emit: Emit): void {

@@ -61,6 +61,8 @@ export const SHIPPED: readonly Row[] = [
   holds('two losses, two recoveries at once, by grace', byGrace(), TWICE),
   holds('by terms, votes and acks of the lost incarnation kept', byTerms(), DEFAULT_BOUNDS),
   holds('by grace, votes and acks of the lost incarnation dropped', byGrace(), DEFAULT_BOUNDS),
+  holds('an archive in place of the copy, by grace', byGrace({ archives: 'Compared' }), SHORT),
+  holds('an archive in place of the copy, by terms', byTerms({ archives: 'Compared' }), SHORT),
   holds('a hollow replica is no witness', byGrace({ hollow: true }), { ...SHORT, losses: 2 }),
 ];
 
@@ -72,6 +74,7 @@ export const WRONG: readonly Row[] = [
   unsafe('donor by (last_log_term, term, flush_lsn)', byGrace({ view: byTermBeforeFlush }), DEFAULT_BOUNDS),
   unsafe('donor by (term, last_log_term, flush_lsn)', byGrace({ view: byTermFirst }), DEFAULT_BOUNDS),
   unsafe('one witness of two', byGrace({ witnesses: 1 }), SHORT),
+  unsafe('an archive of any age in place of the copy', byGrace({ archives: 'Any' }), SHORT),
   unsafe('no floor', byGrace({ floor: 'Never' }), SHORT),
   unsafe("recipient's term raised only after it is up", byGrace({ floor: 'OnRecipient' }), SHORT),
   unsafe('hollow replica counted as witness', byGrace({ hollow: true, view: hidingHollowness }), {
@@ -97,6 +100,8 @@ export const DEEP: readonly Row[] = [
     byGrace({ readsBeforeLoss: true }),
     DEFAULT_BOUNDS,
   ),
+  holds('an archive, three campaigns, by grace', byGrace({ archives: 'Compared' }), DEFAULT_BOUNDS),
+  holds('an archive, three campaigns, by terms', byTerms({ archives: 'Compared' }), DEFAULT_BOUNDS),
   holds('by grace, two records', byGrace(), { ...DEFAULT_BOUNDS, entries: 2 }),
   holds('by grace, three records', byGrace(), { ...DEFAULT_BOUNDS, entries: 3 }),
   holds('by grace, three proposers', byGrace(), { ...DEFAULT_BOUNDS, proposers: 3 }),

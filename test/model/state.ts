@@ -43,7 +43,7 @@ export const INSTALLING: TaskPhase = 6;
 export const RAISING: TaskPhase = 7;
 export const DONE: TaskPhase = 8;
 
-const HEADER_BYTES = 8;
+const HEADER_BYTES = 10;
 const ACCEPTOR_BYTES = 2;
 export const PROPOSER_BYTES = 4 + MEMBER_COUNT;
 export const TASK_BYTES = 6 + 2 * MEMBER_COUNT;
@@ -136,6 +136,18 @@ export class State {
   }
   set fencedTerm(term: ModelTerm) {
     this.bytes[7] = term;
+  }
+
+  /** What one of the members had at some time, on a disk of its own; `NO_LOG` until somebody has written one. */
+  get archivedTerm(): ModelTerm {
+    return this.at(8);
+  }
+  get archivedLog(): LogId {
+    return this.at(9);
+  }
+  setArchive(term: ModelTerm, log: LogId): void {
+    this.bytes[8] = term;
+    this.bytes[9] = log;
   }
 
   /** Of the acceptor, 0 when its disk is lost. */

@@ -37,6 +37,11 @@ export interface Variant {
   readonly floor: 'OnDonor' | 'Never' | 'OnRecipient';
   /** Whether plans know the floors that were announced. */
   readonly announced: boolean;
+  /**
+   * Whether an archive, which somebody writes of some member at some time, may be installed in place of a copy: never, when
+   * the shipped rule says so, or always.
+   */
+  readonly archives: 'None' | 'Compared' | 'Any';
   /** What the decisions see of a replica's status. */
   readonly view: (values: StatusValues) => StatusValues;
   /** What becomes of a plan, given the witnesses it was made of. */
@@ -54,6 +59,7 @@ const GRACE: Variant = {
   returnVoids: 'Rechecks',
   floor: 'OnDonor',
   announced: true,
+  archives: 'None',
   view: (values) => values,
   bendPlan: (intent) => intent,
 };

@@ -4,7 +4,7 @@ import type { HistoryEntry } from '../../api/timeline-status.ts';
 import { systemClock } from '../../base/clock.ts';
 import { EVENTS, type KubeEvent } from '../../kube/events.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
-import { formatBytes, formatSeconds } from './format.ts';
+import { formatBytes, formatSeconds } from '../terminal/quantities.ts';
 import { CLUSTER_NAME, NAMESPACE } from './manifests.ts';
 import type { Healing } from './scenario.ts';
 import { type Stage, titleOf } from './stage.ts';

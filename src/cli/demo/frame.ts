@@ -1,15 +1,8 @@
-import { formatBytes, formatSeconds } from './format.ts';
+import type { Glyphs } from '../terminal/glyphs.ts';
+import { clipLine, type Line, padEnd, plain, shortenName, type Style } from '../terminal/line.ts';
+import type { ScreenSize } from '../terminal/screen.ts';
+import { formatBytes, formatSeconds } from '../terminal/quantities.ts';
 import type { RowState, TimelineRow } from './timeline-row.ts';
-
-export type Style = 'plain' | 'bold' | 'dim' | 'green' | 'yellow' | 'red' | 'cyan';
-
-/** A piece of a line; its text has no control characters. */
-export interface Span {
-  readonly text: string;
-  readonly style: Style;
-}
-
-export type Line = readonly Span[];
 
 /** Everything that the live view shows. */
 export interface Story {
@@ -21,23 +14,6 @@ export interface Story {
   /** Whose disk the bars show. */
   readonly diskTitle: string;
 }
-
-export interface FrameSize {
-  readonly columns: number;
-  readonly rows: number;
-}
-
-/** The signs that are drawn: those of any terminal, or of one that knows Unicode. */
-export interface Glyphs {
-  readonly done: string;
-  readonly doing: string;
-  readonly full: string;
-  readonly empty: string;
-  readonly ellipsis: string;
-}
-
-export const UNICODE_GLYPHS: Glyphs = { done: '✔', doing: '●', full: '█', empty: '░', ellipsis: '…' };
-export const ASCII_GLYPHS: Glyphs = { done: '+', doing: '>', full: '#', empty: '.', ellipsis: '~' };
 
 const STATE_STYLES: Readonly<Record<RowState, Style>> = {
   Unseen: 'dim',
@@ -60,7 +36,7 @@ const BAR_WIDTH_MIN = 5;
 const BAR_WIDTH_MAX = 24;
 
 /** The whole picture, never wider or higher than the terminal: timelines that find no room are counted. */
-export function composeFrame(story: Story, size: FrameSize, glyphs: Glyphs): Line[] {
+export function composeFrame(story: Story, size: ScreenSize, glyphs: Glyphs): Line[] {
   const head: Line[] = [
     [
       { text: 'safekeeper-operator demo', style: 'bold' },
@@ -73,7 +49,7 @@ export function composeFrame(story: Story, size: FrameSize, glyphs: Glyphs): Lin
   const room = size.rows - 1;
   const lines = [...head, ...table(story, room - head.length - 1, size.columns, glyphs)];
   // Too low even for the story: its end is what matters.
-  return lines.slice(-room).map((line) => clipLine(line, size.columns - 1, glyphs));
+  return lines.slice(-room).map((line) => clipLine(line, size.columns - 1, glyphs.ellipsis));
 }
 
 /** At most `height` lines behind an empty one. */
@@ -106,7 +82,7 @@ function rowLine(row: TimelineRow, nameWidth: number, barWidth: number, glyphs: 
   const full = Math.floor(fraction * barWidth);
   const bytes = `${formatBytes(row.bytesOnDisk)} / ${formatBytes(row.bytesExpected)}`;
   return [
-    plain(shorten(row.name, nameWidth, glyphs).padEnd(nameWidth) + GAP),
+    plain(padEnd(shortenName(row.name, nameWidth, glyphs.ellipsis), nameWidth) + GAP),
     { text: row.redundancy.padEnd(REDUNDANCY_WIDTH) + GAP, style },
     { text: row.reason.slice(0, STATUS_WIDTH).padEnd(STATUS_WIDTH) + GAP, style },
     plain((row.donor === undefined ? '-' : String(row.donor)).padEnd(DONOR_WIDTH) + GAP),
@@ -114,30 +90,6 @@ function rowLine(row: TimelineRow, nameWidth: number, barWidth: number, glyphs: 
     { text: glyphs.empty.repeat(barWidth - full), style: 'dim' },
     plain(GAP + bytes),
   ];
-}
-
-/** Both ends tell names apart: the cluster and tenant stand first, the timeline last. */
-export function shorten(text: string, width: number, glyphs: Glyphs): string {
-  if (text.length <= width) return text;
-  const tail = Math.floor((width - 1) / 2);
-  return text.slice(0, width - 1 - tail) + glyphs.ellipsis + text.slice(text.length - tail);
-}
-
-/** What does not fit is cut off. */
-export function clipLine(line: Line, width: number, glyphs: Glyphs): Line {
-  const length = line.reduce((sum, { text }) => sum + text.length, 0);
-  if (length <= width) return line;
-  const clipped: Span[] = [];
-  let left = Math.max(width - 1, 0);
-  for (const { text, style } of line) {
-    clipped.push({ text: text.slice(0, left), style });
-    left -= Math.min(left, text.length);
-  }
-  return [...clipped, { text: glyphs.ellipsis, style: 'dim' }];
-}
-
-export function plain(text: string): Span {
-  return { text, style: 'plain' };
 }
 
 function clamp(value: number, min: number, max: number): number {

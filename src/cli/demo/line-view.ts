@@ -1,7 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
-import { formatBytes } from './format.ts';
+import type { Output } from '../terminal/output.ts';
+import { formatBytes } from '../terminal/quantities.ts';
 import type { TimelineRow } from './timeline-row.ts';
-import type { Output, StoryView } from './view.ts';
+import type { StoryView } from './view.ts';
 
 /** One line for each thing that happens, without control characters: for logs and pipes. */
 export function createLineView(output: Output, clock: Clock): StoryView {

@@ -5,7 +5,7 @@ import { Failure } from '../../base/failure.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import type { Runtime } from '../../kube/runtime.ts';
-import { formatBytes, formatSeconds } from './format.ts';
+import { formatBytes, formatSeconds } from '../terminal/quantities.ts';
 import { clusterManifest, GRACE_PERIOD_MS, timelineManifests } from './manifests.ts';
 import { type Comparison, compareSafekeeper, recordSafekeeper, type SafekeeperRecord } from './proof.ts';
 import { type DemoSafekeeper, FIELD_MANAGER, type Stage, titleOf } from './stage.ts';

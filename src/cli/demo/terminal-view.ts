@@ -1,8 +1,9 @@
 import type { Clock } from '../../base/clock.ts';
-import { createLiveFrame } from '../live-frame.ts';
+import { createLiveFrame } from '../terminal/live-frame.ts';
+import type { Environment, Output } from '../terminal/output.ts';
 import { composeFrame } from './frame.ts';
 import type { TimelineRow } from './timeline-row.ts';
-import type { Environment, Output, StoryView } from './view.ts';
+import type { StoryView } from './view.ts';
 
 /** A picture that is redrawn in place. The last one stays on the terminal, with the cursor below it. */
 export function createTerminalView(

@@ -9,13 +9,3 @@ export interface StoryView extends Disposable {
   /** How the timelines stand now. */
   show(rows: readonly TimelineRow[]): void;
 }
-
-/** The parts of a `tty.WriteStream` that are used, and of any other stream. */
-export interface Output {
-  readonly isTTY?: boolean;
-  readonly columns?: number;
-  readonly rows?: number;
-  write(text: string): boolean;
-}
-
-export type Environment = Readonly<Record<string, string | undefined>>;

@@ -1,7 +1,9 @@
 import type { Tally } from '../../restore/tally.ts';
 import type { TransferProgress } from '../../transfer/transfer-progress.ts';
-import { formatBytes, formatSeconds } from '../demo/format.ts';
-import { clipLine, type FrameSize, type Glyphs, type Line, plain, shorten } from '../demo/frame.ts';
+import { formatBytes, formatSeconds } from '../terminal/quantities.ts';
+import type { Glyphs } from '../terminal/glyphs.ts';
+import { clipLine, type Line, plain, shortenName } from '../terminal/line.ts';
+import type { ScreenSize } from '../terminal/screen.ts';
 
 /** Everything that the live view shows. */
 export interface RestoreStory {
@@ -25,13 +27,13 @@ const RATE_WIDTH = 12;
 const NOTES_SHOWN = 4;
 
 /** The whole picture, never wider or higher than the terminal: transfers that find no room are counted. */
-export function composeRestoreFrame(story: RestoreStory, size: FrameSize, glyphs: Glyphs): Line[] {
+export function composeRestoreFrame(story: RestoreStory, size: ScreenSize, glyphs: Glyphs): Line[] {
   const head = [titleLine(story), totalLine(story, size.columns, glyphs), ...waitingLines(story)];
   const notes = story.notes.slice(-NOTES_SHOWN).map((text): Line => [{ text, style: 'yellow' }]);
   // The last row stays free for the cursor.
   const room = size.rows - 1 - head.length - notes.length;
   const lines = [...head, ...transferLines(story.running, room, size.columns, glyphs), ...notes];
-  return lines.slice(0, size.rows - 1).map((line) => clipLine(line, size.columns - 1, glyphs));
+  return lines.slice(0, size.rows - 1).map((line) => clipLine(line, size.columns - 1, glyphs.ellipsis));
 }
 
 function titleLine({ dataDirectory, elapsedMs }: RestoreStory): Line {
@@ -85,7 +87,7 @@ function transferLine(transfer: TransferProgress, nameWidth: number, barWidth: n
   const { id, bytes, totalBytes = 0, elapsedMs } = transfer;
   const sizes = `${formatBytes(bytes)} / ${formatBytes(Math.max(totalBytes, bytes))}`;
   return [
-    plain(shorten(`${id.tenantId}/${id.timelineId}`, nameWidth, glyphs).padEnd(nameWidth) + GAP),
+    plain(shortenName(`${id.tenantId}/${id.timelineId}`, nameWidth, glyphs.ellipsis).padEnd(nameWidth) + GAP),
     ...bar(totalBytes === 0 ? 0 : Math.min(1, bytes / totalBytes), barWidth, glyphs),
     plain(`${GAP}${sizes.padEnd(BYTES_WIDTH)}${GAP}${`${formatBytes(rate(bytes, elapsedMs))}/s`.padStart(RATE_WIDTH)}`),
   ];

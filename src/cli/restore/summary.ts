@@ -1,6 +1,6 @@
 import { formatTenantTimelineId } from '../../domain/ids.ts';
 import { type RestoreSummary, type Verdict, verdictOf } from '../../restore/outcome.ts';
-import { formatBytes, formatSeconds } from '../demo/format.ts';
+import { formatBytes, formatSeconds } from '../terminal/quantities.ts';
 import { EXIT } from '../program.ts';
 
 const LACKING_SHOWN = 20;

@@ -4,8 +4,8 @@ import { formatTenantTimelineId } from '../../domain/ids.ts';
 import { formatLsn } from '../../domain/lsn.ts';
 import { type RestoreListener, Tally } from '../../restore/tally.ts';
 import type { TransferRegistry } from '../../transfer/transfer-progress.ts';
-import type { Environment, Output } from '../demo/view.ts';
-import { canRedraw, createLiveFrame } from '../live-frame.ts';
+import { createLiveFrame } from '../terminal/live-frame.ts';
+import { canRedraw, type Environment, type Output } from '../terminal/output.ts';
 import { composeRestoreFrame } from './frame.ts';
 
 /** How a restore is told while it goes on. Disposing it leaves the terminal as it was found. */

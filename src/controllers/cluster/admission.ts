@@ -1,12 +1,8 @@
+import type { Clock } from '../../base/clock.ts';
 import type { SafekeeperId } from '../../domain/ids.ts';
 import type { ObjectKey } from '../../kube/object.ts';
-
-/** How many recoveries may run at once. */
-export interface AdmissionLimits {
-  readonly maxConcurrent: number;
-  readonly maxPerRecipient: number;
-  readonly maxPerDonor: number;
-}
+import { PullTurns } from './pull-turns.ts';
+import { type AdmissionLimits, type Pair, Room } from './room.ts';
 
 /** Who goes first: the smaller in `presentReplicas`, then those with a compute, then first come, first served. */
 export interface Exposure {
@@ -15,17 +11,21 @@ export interface Exposure {
 }
 
 /** A permit for one recovery between these two; disposing it lets others in. */
-export interface Slot extends Disposable {
-  readonly recipient: SafekeeperId;
-  readonly donor: SafekeeperId;
+export interface Slot extends Disposable, Pair {
+  /** Resolves when it is this recovery's turn to pull; disposing the result lets others. Rejects with the signal's reason. */
+  takeTurn(signal: AbortSignal): Promise<Disposable>;
 }
 
-interface Ticket extends Exposure {
+interface Ticket extends Exposure, Pair {
   readonly key: ObjectKey;
-  readonly recipient: SafekeeperId;
-  readonly donor: SafekeeperId;
   readonly arrival: number;
 }
+
+/**
+ * How many more recoveries than pulls may run while pulls are quick: looking at disks, fencing, status and comparison then take
+ * longer than the pull between them, and the limits, which are for pulls, would go unused.
+ */
+const AHEAD_FACTOR = 6;
 
 /**
  * Bounded slots for recoveries (rule R12), most exposed timelines first. It never waits: who gets no slot is told
@@ -36,15 +36,20 @@ export class Admission {
   private readonly onFree: (key: ObjectKey) => void;
   private readonly running = new Map<ObjectKey, Ticket>();
   private readonly waiting = new Map<ObjectKey, Ticket>();
+  /** Those in line who know that it is worth asking again, and have not yet. */
+  private readonly told = new Set<ObjectKey>();
+  private readonly turns: PullTurns<Ticket>;
   private arrivals = 0;
 
-  constructor(limits: AdmissionLimits, onFree: (key: ObjectKey) => void) {
+  constructor(limits: AdmissionLimits, onFree: (key: ObjectKey) => void, clock: Clock) {
     this.limits = limits;
     this.onFree = onFree;
+    this.turns = new PullTurns(limits, byExposure, clock);
   }
 
   setLimits(limits: AdmissionLimits): void {
     this.limits = limits;
+    this.turns.setLimits(limits);
     this.announce();
   }
 
@@ -53,16 +58,33 @@ export class Admission {
     const arrival = this.waiting.get(key)?.arrival ?? this.arrivals++;
     const ticket: Ticket = { ...exposure, key, recipient, donor, arrival };
     this.waiting.set(key, ticket);
+    this.told.delete(key);
     // Most who ask find it full: they must not cost a sort of the whole line each.
-    if (!new Room(this.limits, this.running.values()).has(ticket) || !this.next().includes(ticket)) return undefined;
+    if (!this.room().has(ticket) || !this.next().includes(ticket)) return undefined;
     this.waiting.delete(key);
     this.running.set(key, ticket);
-    return { recipient, donor, [Symbol.dispose]: () => this.leave(ticket) };
+    return {
+      recipient,
+      donor,
+      takeTurn: async (signal) => await this.takeTurn(ticket, signal),
+      [Symbol.dispose]: () => this.leave(ticket),
+    };
   }
 
   /** Leaves the line: the timeline no longer needs a recovery. */
   withdraw(key: ObjectKey): void {
+    this.told.delete(key);
     if (this.waiting.delete(key)) this.announce();
+  }
+
+  private async takeTurn(ticket: Ticket, signal: AbortSignal): Promise<Disposable> {
+    const turn = await this.turns.take(ticket, signal);
+    return {
+      [Symbol.dispose]: () => {
+        turn[Symbol.dispose]();
+        this.announce();
+      },
+    };
   }
 
   private leave(ticket: Ticket): void {
@@ -71,47 +93,29 @@ export class Admission {
     this.announce();
   }
 
-  /** Those in line who may enter now, most exposed first: whoever finds no room lets the others pass. */
+  private room(): Room {
+    const { maxConcurrent, maxPerRecipient, maxPerDonor } = this.limits;
+    const factor = this.turns.areQuick ? AHEAD_FACTOR : 1;
+    const limits = {
+      maxConcurrent: maxConcurrent * factor,
+      maxPerRecipient: maxPerRecipient * factor,
+      maxPerDonor: maxPerDonor * factor,
+    };
+    return new Room(limits, this.running.values());
+  }
+
+  /** Those in line who may enter now, most exposed first. */
   private next(): Ticket[] {
-    const room = new Room(this.limits, this.running.values());
     const line = [...this.waiting.values()].filter(({ key }) => !this.running.has(key)).sort(byExposure);
-    return line.filter((ticket) => {
-      const enters = room.has(ticket);
-      if (enters) room.take(ticket);
-      return enters;
-    });
+    return this.room().takeAll(line);
   }
 
   private announce(): void {
-    for (const { key } of this.next()) this.onFree(key);
-  }
-}
-
-/** How much of the limits is left. */
-class Room {
-  private readonly limits: AdmissionLimits;
-  private readonly recipients = new Map<SafekeeperId, number>();
-  private readonly donors = new Map<SafekeeperId, number>();
-  private total = 0;
-
-  constructor(limits: AdmissionLimits, taken: Iterable<Ticket>) {
-    this.limits = limits;
-    for (const ticket of taken) this.take(ticket);
-  }
-
-  has({ recipient, donor }: Ticket): boolean {
-    const { maxConcurrent, maxPerRecipient, maxPerDonor } = this.limits;
-    return (
-      this.total < maxConcurrent &&
-      (this.recipients.get(recipient) ?? 0) < maxPerRecipient &&
-      (this.donors.get(donor) ?? 0) < maxPerDonor
-    );
-  }
-
-  take({ recipient, donor }: Ticket): void {
-    this.total++;
-    this.recipients.set(recipient, (this.recipients.get(recipient) ?? 0) + 1);
-    this.donors.set(donor, (this.donors.get(donor) ?? 0) + 1);
+    for (const { key } of this.next()) {
+      if (this.told.has(key)) continue;
+      this.told.add(key);
+      this.onFree(key);
+    }
   }
 }
 

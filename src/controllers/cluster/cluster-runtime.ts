@@ -66,7 +66,7 @@ export class ClusterRuntime {
     this.uid = uid;
     this.spec = spec;
     this.connection = connection;
-    this.admission = new Admission(spec.recovery, options.onSlotFree);
+    this.admission = new Admission(spec.recovery, options.onSlotFree, options.clock);
     this.pruner = new Pruner(options);
     this.sweep = new Sweep(options);
     this.safekeepers = this.connectTo(spec.source.kind === 'static' ? spec.source.safekeepers : [], new Map());

@@ -27,6 +27,8 @@ export interface RecoveryOrder extends Observer {
   readonly stallTimeoutMs: number;
   /** Whether the object, as the API server has it now, shows this recovery and no later one (rules R12, R18). */
   readonly isCurrent: (signal: AbortSignal) => Promise<boolean>;
+  /** Resolves when it may pull; disposing the result lets others. Rejects with the signal's reason. */
+  readonly takeTurn: (signal: AbortSignal) => Promise<Disposable>;
 }
 
 export type RecoveryPhase = 'Pulling' | 'Verifying';
@@ -49,11 +51,23 @@ export type RecoveryResult =
   | { readonly kind: 'NotLoaded'; readonly message: string }
   | { readonly kind: 'Failed'; readonly reason: Reason; readonly message: string };
 
+/** Who does not get its turn in this time gives up its place in line, and what it has prepared. */
+const TURN_TIMEOUT_MS = 10_000;
+
 type Confirmed = Extract<Confirmation, { kind: 'Confirmed' }>;
+
+type Discarded = Extract<RecoveryResult, { kind: 'Discarded' }>;
+
+/** What the recipient answered to the pull. */
+interface Copied {
+  readonly kind: 'Copied';
+  readonly confirmed: Confirmed;
+  readonly pulled: PullResult;
+}
 
 /**
  * Carries out one intent: fence, persist the donor's state, read everything again, raise the donor to the floor,
- * pull, verify (rules R3, R4, R11, R15). Idempotent: after a crash anywhere the next visit plans again. Throws only
+ * pull, verify (rules R3, R4, R11, R15). The limits are for pulls: it takes its turn for the last look and the pull only. Idempotent: after a crash anywhere the next visit plans again. Throws only
  * for the signal.
  */
 export async function recover(
@@ -64,32 +78,57 @@ export async function recover(
   try {
     const { intent, cluster, tracking } = order;
     const lostSinceMs = tracking.memory.since.get(intent.recipient)?.sinceMs;
-    const recipient = cluster.safekeepers.get(intent.recipient);
-    if (recipient === undefined) return discarded(`safekeeper ${intent.recipient} left the cluster`);
     await prepareWitnesses(intent, order.timeline, (id) => cluster.safekeepers.get(id)?.client, signal);
-    const others = intent.members.all.filter((id) => id !== intent.recipient);
-    const [reads, isCurrent] = await Promise.all([
-      readInOrder(order, intent.recipient, others, signal),
-      order.isCurrent(signal),
-    ]);
-    if (!isCurrent) return discarded('another operator has taken this recovery over, or finished one');
-    if (tracking.memory.since.get(intent.recipient)?.sinceMs !== lostSinceMs) {
-      return discarded(`safekeeper ${intent.recipient} has answered otherwise in between`);
-    }
-    const confirmation = confirmIntent(intent, { ...order, reads });
-    if (confirmation.kind === 'Discarded') return discarded(confirmation.message);
-    const donor = cluster.safekeepers.get(confirmation.donor.id);
-    if (donor === undefined) return discarded(`safekeeper ${confirmation.donor.id} left the cluster`);
-    progress.onDonor(donor.id);
-    if (confirmation.donor.status.term < confirmation.floor) {
-      await donor.client.termBump(order.timeline, confirmation.floor, signal);
-    }
-    const pulled = await pull(order, recipient, donor, progress, signal);
-    return await conclude(order, confirmation, pulled, progress, signal);
+    const turn = await waitForTurn(order, signal);
+    if (turn === undefined) return discarded('its turn to pull has not come');
+    const copied = await confirmAndPull(order, lostSinceMs, progress, signal).finally(() => turn[Symbol.dispose]());
+    if (copied.kind === 'Discarded') return copied;
+    return await conclude(order, copied, progress, signal);
   } catch (error) {
     signal.throwIfAborted();
     return { kind: 'Failed', reason: 'RecoveryFailed', message: describeError(error) };
   }
+}
+
+/** Undefined when it does not come in time. */
+async function waitForTurn({ takeTurn }: RecoveryOrder, signal: AbortSignal): Promise<Disposable | undefined> {
+  using deadline = startDeadline(TURN_TIMEOUT_MS, 'waiting for the turn to pull', signal);
+  try {
+    return await takeTurn(deadline.signal);
+  } catch {
+    signal.throwIfAborted();
+    return undefined;
+  }
+}
+
+/** The last look (rule R11) and the pull, with nothing in between but the donor's term. */
+async function confirmAndPull(
+  order: RecoveryOrder,
+  lostSinceMs: number | undefined,
+  progress: RecoveryProgress,
+  signal: AbortSignal,
+): Promise<Copied | Discarded> {
+  const { intent, cluster, tracking } = order;
+  const recipient = cluster.safekeepers.get(intent.recipient);
+  if (recipient === undefined) return discarded(`safekeeper ${intent.recipient} left the cluster`);
+  const others = intent.members.all.filter((id) => id !== intent.recipient);
+  const [reads, isCurrent] = await Promise.all([
+    readInOrder(order, intent.recipient, others, signal),
+    order.isCurrent(signal),
+  ]);
+  if (!isCurrent) return discarded('another operator has taken this recovery over, or finished one');
+  if (tracking.memory.since.get(intent.recipient)?.sinceMs !== lostSinceMs) {
+    return discarded(`safekeeper ${intent.recipient} has answered otherwise in between`);
+  }
+  const confirmed = confirmIntent(intent, { ...order, reads });
+  if (confirmed.kind === 'Discarded') return discarded(confirmed.message);
+  const donor = cluster.safekeepers.get(confirmed.donor.id);
+  if (donor === undefined) return discarded(`safekeeper ${confirmed.donor.id} left the cluster`);
+  progress.onDonor(donor.id);
+  if (confirmed.donor.status.term < confirmed.floor) {
+    await donor.client.termBump(order.timeline, confirmed.floor, signal);
+  }
+  return { kind: 'Copied', confirmed, pulled: await pull(order, recipient, donor, progress, signal) };
 }
 
 /** One donor only, the one that was chosen; our own deadline, because a safekeeper has none. */
@@ -126,8 +165,7 @@ async function pull(
 
 async function conclude(
   order: RecoveryOrder,
-  confirmed: Confirmed,
-  pulled: PullResult,
+  { confirmed, pulled }: Copied,
   progress: RecoveryProgress,
   signal: AbortSignal,
 ): Promise<RecoveryResult> {
@@ -187,6 +225,6 @@ async function verify(order: RecoveryOrder, confirmed: Confirmed, signal: AbortS
       };
 }
 
-function discarded(message: string): RecoveryResult {
+function discarded(message: string): Discarded {
   return { kind: 'Discarded', message };
 }

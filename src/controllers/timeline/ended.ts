@@ -18,7 +18,10 @@ export function takeEnded(tracking: Tracking, clock: Clock): RecoveryTask | unde
       tracking.failed = undefined;
       return task;
     case 'NotLoaded':
-      tracking.notLoadedUntilMs.set(intent.recipient, clock.monotonicMs() + NOT_LOADED_RETRY_MS);
+      tracking.notLoadedUntilMs = new Map([
+        ...tracking.notLoadedUntilMs,
+        [intent.recipient, clock.monotonicMs() + NOT_LOADED_RETRY_MS],
+      ]);
       return task;
     case 'Discarded':
     case 'Failed': {

@@ -11,7 +11,7 @@ export interface Observer {
   readonly cluster: ClusterRuntime;
   readonly timeline: TenantTimelineId;
   /** Safekeepers that hold a directory they could not load, until (monotonic ms) they are believed again. */
-  readonly tracking: { readonly notLoadedUntilMs: Map<SafekeeperId, number> };
+  readonly tracking: { notLoadedUntilMs: ReadonlyMap<SafekeeperId, number> };
   readonly clock: Clock;
 }
 
@@ -47,6 +47,11 @@ function sourceOf(observer: Observer): recovery.ReplicaSource {
   };
 }
 
+function believeAgain(tracking: Observer['tracking'], id: SafekeeperId): void {
+  if (!tracking.notLoadedUntilMs.has(id)) return;
+  tracking.notLoadedUntilMs = new Map([...tracking.notLoadedUntilMs].filter(([other]) => other !== id));
+}
+
 async function ask(observer: Observer, id: SafekeeperId, signal: AbortSignal): Promise<Answer> {
   const { cluster, timeline, tracking, clock } = observer;
   const safekeeper = cluster.safekeepers.get(id);
@@ -57,7 +62,7 @@ async function ask(observer: Observer, id: SafekeeperId, signal: AbortSignal): P
   signal.throwIfAborted();
   switch (answer.kind) {
     case 'Status':
-      tracking.notLoadedUntilMs.delete(id);
+      believeAgain(tracking, id);
       return { kind: 'Status', status: toReplicaStatus(answer.status) };
     case 'NotFound':
       return { kind: (tracking.notLoadedUntilMs.get(id) ?? 0) > clock.monotonicMs() ? 'NotLoaded' : 'NotFound' };
@@ -65,7 +70,7 @@ async function ask(observer: Observer, id: SafekeeperId, signal: AbortSignal): P
       return { kind: 'Deleted' };
     case 'Unreachable':
       // It may come back with another disk, or with that directory out of the way.
-      tracking.notLoadedUntilMs.delete(id);
+      believeAgain(tracking, id);
       return answer;
     case 'Unknown':
       return answer;

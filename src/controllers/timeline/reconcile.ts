@@ -20,7 +20,7 @@ import { prepareRecovery, type RecoveryTask } from './recovery-task.ts';
 import { correlation, Reporter, type ReporterOptions, type VisitReport } from './report.ts';
 import { resolveResource, type TimelineResource, timelineIdentity } from './resource.ts';
 import { recordedReplicas } from './status.ts';
-import { isAbout, lookAgain, newTracking, type Tracking } from './tracking.ts';
+import { isAbout, lookAgain, newTracking, NOTHING, type Tracking } from './tracking.ts';
 
 export interface TimelineReconcilerOptions extends ReporterOptions {
   readonly timelines: Pick<Store<SafekeeperTimeline, 'identity'>, 'get' | 'byIndex'>;
@@ -30,7 +30,7 @@ export interface TimelineReconcilerOptions extends ReporterOptions {
   readonly random: () => number;
   /** The object as the API server has it now, not as the cache does. */
   readonly read: (object: SafekeeperTimeline, signal: AbortSignal) => Promise<SafekeeperTimeline>;
-  /** Asks for a visit: a recovery moved on. */
+  /** Asks for a visit: a recovery has ended. */
   readonly enqueue: (key: ObjectKey) => void;
   /** Ends every recovery: the operator stops or no longer leads. */
   readonly signal: AbortSignal;
@@ -128,7 +128,7 @@ export class TimelineReconciler {
     const { clock } = this.options;
     const { object, cluster, spec, status } = resource;
     if (status.lastHandledReconcileAt !== object.metadata.annotations?.[annotations.reconcileAt]) {
-      tracking.notLoadedUntilMs.clear();
+      tracking.notLoadedUntilMs = NOTHING;
       tracking.disks = lookAgain(tracking.disks);
     }
     this.cancelUnwanted(resource, tracking);
@@ -191,9 +191,10 @@ export class TimelineReconciler {
       case 'Propose':
       case 'Blocked':
       case 'Problem':
+      // It is told when its turn comes.
+      case 'Queued':
         return BLOCKED_RECHECK_MS;
       case 'Observing':
-      case 'Queued':
       case 'Pulling':
       case 'Verifying':
       case 'Failed':

@@ -3,6 +3,7 @@ import type { SafekeeperTimelineStatus } from '../../api/timeline-status.ts';
 import { describeError } from '../../base/failure.ts';
 import type { SafekeeperId } from '../../domain/ids.ts';
 import type { RecoveryIntent } from '../../domain/recovery-intent.ts';
+import type { Slot } from '../cluster/admission.ts';
 import { recover, type RecoveryOrder, type RecoveryPhase, type RecoveryResult } from './act.ts';
 import { showsRecovery } from './status.ts';
 
@@ -31,17 +32,17 @@ export interface RecoveryTask {
 }
 
 /** What {@link recover} needs, but for what the task adds. */
-export interface TaskOrder extends Omit<RecoveryOrder, 'isCurrent'> {
+export interface TaskOrder extends Omit<RecoveryOrder, 'isCurrent' | 'takeTurn'> {
   /** The object's status as the API server has it now. */
   readonly readStatus: (signal: AbortSignal) => Promise<SafekeeperTimelineStatus | undefined>;
 }
 
-/** A recovery that holds its slot until it ends. `onChange` is called after every change of phase and at the end. */
+/** A recovery that holds its slot until it ends. `onEnd` is called when it has ended. */
 export function prepareRecovery(
   order: TaskOrder,
   { id, attempt }: Pick<RecoveryTask, 'id' | 'attempt'>,
-  slot: Disposable,
-  onChange: () => void,
+  slot: Slot,
+  onEnd: () => void,
   signal: AbortSignal,
 ): RecoveryTask {
   const controller = new AbortController();
@@ -57,14 +58,10 @@ export function prepareRecovery(
   };
   const progress = {
     onPhase: (phase: RecoveryPhase) => {
-      if (phase === state.phase) return;
       state.phase = phase;
-      onChange();
     },
     onDonor: (donor: SafekeeperId) => {
-      if (donor === state.donor) return;
       state.donor = donor;
-      onChange();
     },
     onBytes: (bytesDone: number) => {
       state.bytesDone = bytesDone;
@@ -74,7 +71,7 @@ export function prepareRecovery(
     signal.removeEventListener('abort', onAbort);
     state.result = result;
     slot[Symbol.dispose]();
-    onChange();
+    onEnd();
   };
   const run = async () => {
     // All recoveries share it, and each takes its listener off again.
@@ -82,7 +79,11 @@ export function prepareRecovery(
     if (signal.aborted) onAbort();
     else signal.addEventListener('abort', onAbort, { once: true });
     const isCurrent = async (signal: AbortSignal) => showsRecovery(await order.readStatus(signal), task);
-    const result = await recover({ ...order, isCurrent }, progress, controller.signal).catch((error: unknown) => ({
+    const result = await recover(
+      { ...order, isCurrent, takeTurn: (signal) => slot.takeTurn(signal) },
+      progress,
+      controller.signal,
+    ).catch((error: unknown) => ({
       kind: 'Cancelled' as const,
       message: describeError(error),
     }));

@@ -109,9 +109,9 @@ function newEvents(input: StatusInput, after: SafekeeperTimelineStatus): Outcome
     types.some((type) => condition(before, type)?.reason !== condition(after, type)?.reason);
   const wasReady = condition(before, 'Ready')?.status;
   const hasFailed = failed !== undefined && ended.some((entry) => entry.outcome === 'Failed');
-  // A wait is announced by what it waits for, not by every stage of the waiting.
+  // A wait is announced by what it waits for, not by every stage of the waiting, the one in line included.
   const isNew =
-    outcome.kind === 'Wait'
+    outcome.kind === 'Wait' || outcome.kind === 'Queued'
       ? changed('Ready', 'Stalled')
       : changed('Ready', 'Reconciling', 'Stalled') || before.proposal?.id !== after.proposal?.id;
   return [

@@ -54,8 +54,11 @@ export interface Tracking {
   uninspectedSinceMs: number | undefined;
   disks: ReadonlyMap<SafekeeperId, CachedDisk>;
   /** Safekeepers that refused a pull because of a directory they could not load, until (monotonic ms) it is tried again. */
-  readonly notLoadedUntilMs: Map<SafekeeperId, number>;
+  notLoadedUntilMs: ReadonlyMap<SafekeeperId, number>;
 }
+
+/** Shared: of most timelines there is nothing to remember, and an empty map of each would take megabytes. */
+export const NOTHING: ReadonlyMap<SafekeeperId, never> = new Map<SafekeeperId, never>();
 
 /** A refused pull has downloaded everything in vain, and only a person changes what is on that disk. */
 export const NOT_LOADED_RETRY_MS = 60 * 60_000;
@@ -81,9 +84,13 @@ export function newTracking({ object, cluster, status }: TimelineResource, clock
     task: undefined,
     ended: [],
     uninspectedSinceMs: undefined,
-    disks: new Map(inState('Damaged').map((id) => [id, DAMAGED_BEFORE])),
-    notLoadedUntilMs: new Map(inState('Corrupt').map((id) => [id, untilMs])),
+    disks: mapOf(inState('Damaged'), DAMAGED_BEFORE),
+    notLoadedUntilMs: mapOf(inState('Corrupt'), untilMs),
   };
+}
+
+function mapOf<Value>(ids: readonly SafekeeperId[], value: Value): ReadonlyMap<SafekeeperId, Value> {
+  return ids.length === 0 ? NOTHING : new Map(ids.map((id) => [id, value]));
 }
 
 /**

@@ -1,0 +1,84 @@
+import type { Clock } from '../../base/clock.ts';
+import { untilAborted } from '../../base/deadline.ts';
+import { type AdmissionLimits, type Pair, Room } from './room.ts';
+
+/** While pulls are shorter than this, what surrounds them takes longer than they do. */
+const QUICK_PULL_MS = 2_000;
+
+interface Waiter<Ticket> {
+  readonly ticket: Ticket;
+  readonly admit: () => void;
+}
+
+/** Lets as many pulls run at once as the limits allow; of those that wait, the first by `order`. */
+export class PullTurns<Ticket extends Pair> {
+  private limits: AdmissionLimits;
+  private readonly order: (a: Ticket, b: Ticket) => number;
+  private readonly clock: Clock;
+  /** Since when each runs, monotonic ms. */
+  private readonly running = new Map<Ticket, number>();
+  private waiting: Array<Waiter<Ticket>> = [];
+  private lastPullMs = Number.POSITIVE_INFINITY;
+
+  constructor(limits: AdmissionLimits, order: (a: Ticket, b: Ticket) => number, clock: Clock) {
+    this.limits = limits;
+    this.order = order;
+    this.clock = clock;
+  }
+
+  setLimits(limits: AdmissionLimits): void {
+    this.limits = limits;
+    this.admit();
+  }
+
+  /** Whether the last pull took little time, and none that runs has taken more. */
+  get areQuick(): boolean {
+    const nowMs = this.clock.monotonicMs();
+    return (
+      this.lastPullMs < QUICK_PULL_MS && [...this.running.values()].every((sinceMs) => nowMs - sinceMs < QUICK_PULL_MS)
+    );
+  }
+
+  /** Resolves when this one may pull; disposing the result lets others. Rejects with the signal's reason. */
+  async take(ticket: Ticket, signal: AbortSignal): Promise<Disposable> {
+    let admit = (): void => undefined;
+    const admitted = new Promise<void>((resolve) => {
+      admit = resolve;
+    });
+    const waiter = { ticket, admit };
+    this.waiting.push(waiter);
+    this.admit();
+    try {
+      await untilAborted(admitted, signal);
+    } catch (error) {
+      this.waiting = this.waiting.filter((other) => other !== waiter);
+      this.running.delete(ticket);
+      this.admit();
+      throw error;
+    }
+    return { [Symbol.dispose]: () => this.leave(ticket) };
+  }
+
+  private leave(ticket: Ticket): void {
+    const sinceMs = this.running.get(ticket);
+    if (sinceMs === undefined) return;
+    this.running.delete(ticket);
+    this.lastPullMs = this.clock.monotonicMs() - sinceMs;
+    this.admit();
+  }
+
+  private admit(): void {
+    const line = [...this.waiting].sort((a, b) => this.order(a.ticket, b.ticket));
+    const room = new Room(this.limits, this.running.keys());
+    const admitted = new Set(room.takeAll(line.map(({ ticket }) => ticket)));
+    const [enter, stay] = [
+      this.waiting.filter(({ ticket }) => admitted.has(ticket)),
+      this.waiting.filter(({ ticket }) => !admitted.has(ticket)),
+    ];
+    this.waiting = stay;
+    for (const { ticket, admit } of enter) {
+      this.running.set(ticket, this.clock.monotonicMs());
+      admit();
+    }
+  }
+}
