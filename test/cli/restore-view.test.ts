@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { ASCII_GLYPHS, type Line, UNICODE_GLYPHS } from '../../src/cli/demo/frame.ts';
+import { ASCII_GLYPHS, UNICODE_GLYPHS } from '../../src/cli/terminal/glyphs.ts';
+import type { Line } from '../../src/cli/terminal/line.ts';
 import { composeRestoreFrame, type RestoreStory } from '../../src/cli/restore/frame.ts';
 import { exitCodeOf, summaryLines } from '../../src/cli/restore/summary.ts';
 import { createRestoreView } from '../../src/cli/restore/view.ts';

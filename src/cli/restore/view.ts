@@ -78,7 +78,7 @@ function logListener(log: Logger): RestoreListener {
     onFound: (timelines) => log.info({ timelines }, 'timelines found'),
     onSilence: (problems) => log.warn({ problems }, 'not everybody has told what there is'),
     onLater: ({ tenantId: tenant, timelineId: timeline }, reason, message) =>
-      log.info({ tenant, timeline, reason, message }, 'timeline waits'),
+      log.info({ tenant, timeline, reason, problem: message }, 'timeline waits'),
     onEnded: ({ tenantId: tenant, timelineId: timeline }, outcome) => {
       switch (outcome.kind) {
         case 'Restored': {
