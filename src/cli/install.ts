@@ -28,7 +28,7 @@ import { TransferMemory } from '../transfer/transfer-memory.ts';
 import type { BodyWatch, SnapshotBody } from '../transfer/watched-body.ts';
 import { addOutgoingOptions, openOutgoing, type OutgoingFlags } from './agent-credentials.ts';
 import { durationOption } from './duration-option.ts';
-import { canRedraw } from './live-frame.ts';
+import { canRedraw } from './terminal/output.ts';
 import { endRefused, interrupted } from './refusals.ts';
 import { remoteStorageOption } from './remote-storage.ts';
 import { collectUrls, parseIds, peerUrlsOf } from './restore/options.ts';

@@ -21,7 +21,7 @@ import { type ArchiveSink, passArchive, type PassedArchive } from '../transfer/p
 import { openDirectorySnapshot, requestSnapshot, type SnapshotSource } from '../transfer/snapshot-source.ts';
 import { TransferMemory } from '../transfer/transfer-memory.ts';
 import { addOutgoingOptions, openOutgoing, type OutgoingFlags } from './agent-credentials.ts';
-import { canRedraw } from './live-frame.ts';
+import { canRedraw } from './terminal/output.ts';
 import { endRefused, interrupted } from './refusals.ts';
 import { remoteStorageOption } from './remote-storage.ts';
 import { parseSafekeeperIdArgument } from './safekeeper-id-argument.ts';
