@@ -277,7 +277,7 @@ describe('safety', () => {
       .poll(() => (existsSync(join(data, 'tmp')) ? readdirSync(join(data, 'tmp')) : []), PATIENCE)
       .toHaveLength(1);
     child.kill('SIGINT');
-    expectLine(await end, 1, /^interrupted \(SIGINT\): nothing was installed$/m);
+    expectLine(await end, 1, /^error: interrupted \(SIGINT\): nothing was installed$/m);
     expectNothing();
   });
 });
@@ -288,9 +288,12 @@ describe('bad input is one clear line', () => {
     const whole = readFileSync(file);
     for (const [content, line] of [
       [Buffer.alloc(0), /the archive is empty$/m],
-      [Buffer.from('#!/bin/sh\n'.repeat(100)), /^the snapshot is refused: /m],
-      [whole.subarray(0, 700_000), /^the snapshot is refused: the archive ends inside an entry$/m],
-      [whole.subarray(0, 1_024 + 2 * (512 + 1_048_576)), /^the snapshot is refused: the segment of .* is missing$/m],
+      [Buffer.from('#!/bin/sh\n'.repeat(100)), /^error: the snapshot is refused: /m],
+      [whole.subarray(0, 700_000), /^error: the snapshot is refused: the archive ends inside an entry$/m],
+      [
+        whole.subarray(0, 1_024 + 2 * (512 + 1_048_576)),
+        /^error: the snapshot is refused: the segment of .* is missing$/m,
+      ],
     ] as const) {
       writeFileSync(file, content);
       expectLine(await install(), 1, line);
@@ -307,7 +310,7 @@ describe('bad input is one clear line', () => {
   test('another timeline, a directory in use, nobody to ask, two with one id', async () => {
     await lose('resident_partial');
     const other = `${TENANT}/${'b'.repeat(32)}`;
-    expectLine(await install('--timeline', other), 1, /^the archive is of timeline .*, not .*b{32}$/m);
+    expectLine(await install('--timeline', other), 1, /^error: the archive is of timeline .*, not .*b{32}$/m);
     {
       await using _lock = await acquirePidLock(data);
       expectLine(await install(), 3, /is in use by process \d+/m);
@@ -315,7 +318,7 @@ describe('bad input is one clear line', () => {
     expectLine(
       await runBuilt(['install', file, '--data-dir', data, '--id', '3']),
       2,
-      /^no peers: name the other safekeepers/m,
+      /^error: no peers: name the other safekeepers/m,
     );
     expectLine(await install('--peer', 'safekeeper-1'), 2, /It must be a URL such as/);
     await startPeer(3, undefined);
@@ -336,9 +339,9 @@ describe('bad input is one clear line', () => {
     const token = join(directory, 'token');
     writeFileSync(token, await wrong.issue({ scope: 'safekeeperdata' }));
     const argv = ['--auth-token-path', token];
-    expectLine(await install(...argv), 1, /^http:.*: answered 403/m);
+    expectLine(await install(...argv), 1, /^error: http:.*: answered 403/m);
     writeFileSync(token, await right.issue({ scope: 'tenant', tenant_id: TENANT }));
-    expectLine(await install(...argv), 1, /^http:.*: answered 403/m);
+    expectLine(await install(...argv), 1, /^error: http:.*: answered 403/m);
     expectNothing();
     writeFileSync(token, await right.issue({ scope: 'safekeeperdata' }));
     expect((await install(...argv)).code).toBe(0);

@@ -127,7 +127,7 @@ describe('what was uploaded', () => {
   test('is not handed to another one without its remote storage', async () => {
     const data = await placeUploaded();
     const { code, errors } = await runBuilt(['snapshot', NAME, '--from', data, '--for', '4', '--to', file]);
-    expect({ code, errors }).toEqual({ code: 1, errors: 'remote storage not configured\n' });
+    expect({ code, errors }).toEqual({ code: 1, errors: 'error: remote storage not configured\n' });
     expect(existsSync(file)).toBe(false);
   });
 });
@@ -166,7 +166,7 @@ describe('a snapshot that does not come whole', () => {
     await reached();
     await expect.poll(() => readdirSync(directory), PATIENCE).toHaveLength(1);
     child.kill('SIGINT');
-    expect(await end).toMatchObject({ code: 1, errors: 'interrupted (SIGINT): nothing was written\n' });
+    expect(await end).toMatchObject({ code: 1, errors: 'error: interrupted (SIGINT): nothing was written\n' });
     expect(readdirSync(directory)).toEqual([]);
   });
 
@@ -179,7 +179,7 @@ describe('a snapshot that does not come whole', () => {
     const code = await new Promise((resolve) => child.once('exit', resolve));
     expect({ code, errors: chunks.join('') }).toEqual({
       code: 1,
-      errors: 'whoever reads standard output has stopped: write EPIPE\n',
+      errors: 'error: whoever reads standard output has stopped: write EPIPE\n',
     });
   });
 });

@@ -60,6 +60,12 @@ export function takeColumns(text: string, width: number): string {
   return taken;
 }
 
+/** As people count characters: with everything that is combined with it. */
+function firstCharacter(text: string): string {
+  const [first] = new Intl.Segmenter().segment(text.slice(0, MEASURED_LENGTH_MAX));
+  return first?.segment ?? '';
+}
+
 /** At most `width` columns; what is cut off at the end is marked. */
 export function clipLine(line: Line, width: number, ellipsis: string): Line {
   if (lineWidth(line) <= width) return line;
@@ -94,9 +100,9 @@ export function wrapText(text: string, width: number): string[] {
     }
     if (line !== '') lines.push(line);
     line = word;
-    // A word that no line has room for; one character goes on a line of its own however narrow that is.
+    // A word that no line has room for; a character that is too wide itself goes on a line of its own.
     while (widthOf(line) > width) {
-      const taken = takeColumns(line, width) || takeColumns(line, 2) || line;
+      const taken = takeColumns(line, width) || firstCharacter(line);
       lines.push(taken);
       line = line.slice(taken.length);
     }
