@@ -1,10 +1,4 @@
-<<<<<<< HEAD
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-||||||| 702dc55
-import { rm } from 'node:fs/promises';
-=======
-import { chmod, readFile, rm } from 'node:fs/promises';
->>>>>>> status
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { build } from 'esbuild';
 
 /**
@@ -46,15 +40,11 @@ const { outputFiles } = await build({
   logLevel: 'warning',
   write: false,
 });
-<<<<<<< HEAD
 await mkdir('dist');
 for (const { path, text } of outputFiles) {
   // One other letter, in a comment even, doubles the memory that a file takes while it runs; an escape means the same.
   const ascii = text.replace(/[^\0-\x7f]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`);
   await writeFile(path, ascii, { mode: ascii.startsWith('#!') ? 0o755 : 0o644 });
 }
-||||||| 702dc55
-=======
 // Those that a shell, or kubectl, starts.
 for (const name of Object.values(JSON.parse(await readFile('package.json', 'utf8')).bin)) await chmod(name, 0o755);
->>>>>>> status
