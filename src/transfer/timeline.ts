@@ -37,6 +37,8 @@ export class Timeline {
   private readonly mutex = new Semaphore(1);
   private readonly cancellation = new AbortController();
   private state: ControlFile;
+  /** Whether the state is known to be on disk: what was found at the start may only be in the page cache. */
+  private isDurable = false;
   private walRemovalHeld = false;
 
   constructor(options: TimelineOptions) {
@@ -102,10 +104,10 @@ export class Timeline {
     return { previous, current };
   }
 
-  /** Writes the state to disk, also when nothing changed: the copy that a donor sends is then as fresh as its status. */
+  /** The state is on disk afterwards, so that the copy that a donor sends is as fresh as its status. */
   async checkpoint(signal: AbortSignal): Promise<void> {
     using _lock = await this.lock(signal);
-    await this.persist(this.state);
+    if (!this.isDurable) await this.persist(this.state);
   }
 
   /**
@@ -132,9 +134,11 @@ export class Timeline {
   private async persist(next: ControlFile): Promise<void> {
     this.cancellation.signal.throwIfAborted();
     const path = join(this.directory, CONTROL_FILE_NAME);
+    this.isDurable = false;
     await explainDiskFailures('the control file cannot be written', () =>
       writeFileDurably(this.files, path, encodeControlFile(next)),
     );
     this.state = next;
+    this.isDurable = true;
   }
 }
