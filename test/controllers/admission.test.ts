@@ -96,7 +96,8 @@ test('no more pull at once than the limits allow, the most exposed first', async
   line.setLimits({ ...LIMITS, maxConcurrent: 1 });
   const order: string[] = [];
   const pulls = ['a', 'b', 'c'].map(async (key, at) => {
-    using _turn = await slots[at]?.takeTurn(never);
+    using turn = await slots[at]?.takeTurn(never);
+    using _pull = await turn?.startPull(never);
     order.push(key);
     await Promise.resolve();
     order.push(`${key} ends`);
@@ -127,20 +128,42 @@ test('more get ready than may pull while pulls are quick, and only then', async 
   };
   const first = enter('a');
   expect(enterAll()).toEqual([]);
-  const quick = await first?.takeTurn(never);
+  const turn = await first?.takeTurn(never);
+  const quick = await turn?.startPull(never);
   await clock.advance(1_000);
   expect(enterAll()).toEqual([]);
   quick?.[Symbol.dispose]();
+  turn?.[Symbol.dispose]();
   const ahead = enterAll();
   expect(ahead.length).toBe(5);
 
   const [second] = ahead;
-  const slow = await second?.takeTurn(never);
+  const slowTurn = await second?.takeTurn(never);
+  const slow = await slowTurn?.startPull(never);
   await clock.advance(10_000);
   for (const slot of [first, ...ahead.slice(2)]) slot?.[Symbol.dispose]();
   expect(enterAll()).toEqual([]);
   slow?.[Symbol.dispose]();
+  slowTurn?.[Symbol.dispose]();
   expect(enterAll()).toEqual([]);
+});
+
+test('more look than pull while pulls are quick; who looks waits for its pull', async () => {
+  const { enter } = admission({ maxConcurrent: 1, maxPerRecipient: 1, maxPerDonor: 1 });
+  const first = enter('a');
+  {
+    using turn = await first?.takeTurn(never);
+    using _pull = await turn?.startPull(never);
+  }
+  const [second, third] = [enter('b'), enter('c')];
+  const [turn, other] = await Promise.all([second?.takeTurn(never), third?.takeTurn(never)]);
+  const pull = await turn?.startPull(never);
+  const soon = new AbortController();
+  const waiting = other?.startPull(soon.signal);
+  soon.abort(new Error('not soon enough'));
+  await expect(waiting).rejects.toThrow('not soon enough');
+  pull?.[Symbol.dispose]();
+  (await other?.startPull(never))?.[Symbol.dispose]();
 });
 
 test('who was told of a free slot is told again only after asking', () => {

@@ -1,8 +1,8 @@
 import type { Clock } from '../../base/clock.ts';
 import type { SafekeeperId } from '../../domain/ids.ts';
 import type { ObjectKey } from '../../kube/object.ts';
-import { PullTurns } from './pull-turns.ts';
-import { type AdmissionLimits, type Pair, Room } from './room.ts';
+import { type AdmissionLimits, multiply, type Pair, Room } from './room.ts';
+import { Turns } from './turns.ts';
 
 /** Who goes first: the smaller in `presentReplicas`, then those with a compute, then first come, first served. */
 export interface Exposure {
@@ -12,8 +12,14 @@ export interface Exposure {
 
 /** A permit for one recovery between these two; disposing it lets others in. */
 export interface Slot extends Disposable, Pair {
-  /** Resolves when it is this recovery's turn to pull; disposing the result lets others. Rejects with the signal's reason. */
-  takeTurn(signal: AbortSignal): Promise<Disposable>;
+  /** Resolves when it is this recovery's turn for the last look before its pull. Rejects with the signal's reason. */
+  takeTurn(signal: AbortSignal): Promise<Turn>;
+}
+
+/** To be disposed after the pull: that lets others. */
+export interface Turn extends Disposable {
+  /** Resolves when the pull may begin, at once or soon; to be disposed at its end. Rejects with the signal's reason. */
+  startPull(signal: AbortSignal): Promise<Disposable>;
 }
 
 interface Ticket extends Exposure, Pair {
@@ -22,10 +28,11 @@ interface Ticket extends Exposure, Pair {
 }
 
 /**
- * How many more recoveries than pulls may run while pulls are quick: looking at disks, fencing, status and comparison then take
- * longer than the pull between them, and the limits, which are for pulls, would go unused.
+ * How many more recoveries than pulls may run while pulls are quick, and of them be at their last look: looking at disks, fencing,
+ * status and comparison then take longer than the pull between them, and the limits, which are for pulls, would go unused.
  */
 const AHEAD_FACTOR = 6;
+const LOOKS_FACTOR = 3;
 
 /**
  * Bounded slots for recoveries (rule R12), most exposed timelines first. It never waits: who gets no slot is told
@@ -38,18 +45,21 @@ export class Admission {
   private readonly waiting = new Map<ObjectKey, Ticket>();
   /** Those in line who know that it is worth asking again, and have not yet. */
   private readonly told = new Set<ObjectKey>();
-  private readonly turns: PullTurns<Ticket>;
+  private readonly looks: Turns<Ticket>;
+  private readonly pulls: Turns<Ticket>;
   private arrivals = 0;
 
   constructor(limits: AdmissionLimits, onFree: (key: ObjectKey) => void, clock: Clock) {
     this.limits = limits;
     this.onFree = onFree;
-    this.turns = new PullTurns(limits, byExposure, clock);
+    this.looks = new Turns(limits, byExposure, clock);
+    this.pulls = new Turns(limits, byExposure, clock);
   }
 
   setLimits(limits: AdmissionLimits): void {
     this.limits = limits;
-    this.turns.setLimits(limits);
+    this.pulls.setLimits(limits);
+    this.looks.setLimits(this.ahead(LOOKS_FACTOR));
     this.announce();
   }
 
@@ -77,14 +87,21 @@ export class Admission {
     if (this.waiting.delete(key)) this.announce();
   }
 
-  private async takeTurn(ticket: Ticket, signal: AbortSignal): Promise<Disposable> {
-    const turn = await this.turns.take(ticket, signal);
+  private async takeTurn(ticket: Ticket, signal: AbortSignal): Promise<Turn> {
+    const look = await this.looks.take(ticket, signal);
     return {
+      startPull: (signal) => this.pulls.take(ticket, signal),
       [Symbol.dispose]: () => {
-        turn[Symbol.dispose]();
+        look[Symbol.dispose]();
+        this.looks.setLimits(this.ahead(LOOKS_FACTOR));
         this.announce();
       },
     };
+  }
+
+  /** The limits, `factor` times while pulls are quick. */
+  private ahead(factor: number): AdmissionLimits {
+    return multiply(this.limits, this.pulls.areQuick ? factor : 1);
   }
 
   private leave(ticket: Ticket): void {
@@ -94,14 +111,7 @@ export class Admission {
   }
 
   private room(): Room {
-    const { maxConcurrent, maxPerRecipient, maxPerDonor } = this.limits;
-    const factor = this.turns.areQuick ? AHEAD_FACTOR : 1;
-    const limits = {
-      maxConcurrent: maxConcurrent * factor,
-      maxPerRecipient: maxPerRecipient * factor,
-      maxPerDonor: maxPerDonor * factor,
-    };
-    return new Room(limits, this.running.values());
+    return new Room(this.ahead(AHEAD_FACTOR), this.running.values());
   }
 
   /** Those in line who may enter now, most exposed first. */

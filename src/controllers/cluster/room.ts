@@ -7,6 +7,18 @@ export interface AdmissionLimits {
   readonly maxPerDonor: number;
 }
 
+/** The same, some times as many. */
+export function multiply(
+  { maxConcurrent, maxPerRecipient, maxPerDonor }: AdmissionLimits,
+  factor: number,
+): AdmissionLimits {
+  return {
+    maxConcurrent: maxConcurrent * factor,
+    maxPerRecipient: maxPerRecipient * factor,
+    maxPerDonor: maxPerDonor * factor,
+  };
+}
+
 /** Between whom one runs. */
 export interface Pair {
   readonly recipient: SafekeeperId;

@@ -12,6 +12,7 @@ import type { RecoveryMemory } from '../../domain/recovery-memory.ts';
 import { statusOf } from '../../domain/replica-state.ts';
 import { prepareWitnesses } from '../../recovery/prepare-witnesses.ts';
 import type { PullResult } from '../../safekeeper/pull-result.ts';
+import type { Slot, Turn } from '../cluster/admission.ts';
 import type { SafekeeperHandle } from '../cluster/safekeeper-handle.ts';
 import { type Observer, readInOrder } from './observe.ts';
 import { watchPull } from './pull-progress.ts';
@@ -27,8 +28,7 @@ export interface RecoveryOrder extends Observer {
   readonly stallTimeoutMs: number;
   /** Whether the object, as the API server has it now, shows this recovery and no later one (rules R12, R18). */
   readonly isCurrent: (signal: AbortSignal) => Promise<boolean>;
-  /** Resolves when it may pull; disposing the result lets others. Rejects with the signal's reason. */
-  readonly takeTurn: (signal: AbortSignal) => Promise<Disposable>;
+  readonly takeTurn: Slot['takeTurn'];
 }
 
 export type RecoveryPhase = 'Pulling' | 'Verifying';
@@ -53,6 +53,8 @@ export type RecoveryResult =
 
 /** Who does not get its turn in this time gives up its place in line, and what it has prepared. */
 const TURN_TIMEOUT_MS = 10_000;
+/** What the last look has shown is not to be older than this when the pull begins. */
+const PULL_TIMEOUT_MS = 1_000;
 
 type Confirmed = Extract<Confirmation, { kind: 'Confirmed' }>;
 
@@ -79,9 +81,11 @@ export async function recover(
     const { intent, cluster, tracking } = order;
     const lostSinceMs = tracking.memory.since.get(intent.recipient)?.sinceMs;
     await prepareWitnesses(intent, order.timeline, (id) => cluster.safekeepers.get(id)?.client, signal);
-    const turn = await waitForTurn(order, signal);
+    const turn = await inTime(TURN_TIMEOUT_MS, order.takeTurn, signal);
     if (turn === undefined) return discarded('its turn to pull has not come');
-    const copied = await confirmAndPull(order, lostSinceMs, progress, signal).finally(() => turn[Symbol.dispose]());
+    const copied = await confirmAndPull(order, turn, lostSinceMs, progress, signal).finally(() =>
+      turn[Symbol.dispose](),
+    );
     if (copied.kind === 'Discarded') return copied;
     return await conclude(order, copied, progress, signal);
   } catch (error) {
@@ -91,10 +95,14 @@ export async function recover(
 }
 
 /** Undefined when it does not come in time. */
-async function waitForTurn({ takeTurn }: RecoveryOrder, signal: AbortSignal): Promise<Disposable | undefined> {
-  using deadline = startDeadline(TURN_TIMEOUT_MS, 'waiting for the turn to pull', signal);
+async function inTime<Value>(
+  timeoutMs: number,
+  wait: (signal: AbortSignal) => Promise<Value>,
+  signal: AbortSignal,
+): Promise<Value | undefined> {
+  using deadline = startDeadline(timeoutMs, 'waiting for the turn to pull', signal);
   try {
-    return await takeTurn(deadline.signal);
+    return await wait(deadline.signal);
   } catch {
     signal.throwIfAborted();
     return undefined;
@@ -104,6 +112,7 @@ async function waitForTurn({ takeTurn }: RecoveryOrder, signal: AbortSignal): Pr
 /** The last look (rule R11) and the pull, with nothing in between but the donor's term. */
 async function confirmAndPull(
   order: RecoveryOrder,
+  turn: Turn,
   lostSinceMs: number | undefined,
   progress: RecoveryProgress,
   signal: AbortSignal,
@@ -128,6 +137,8 @@ async function confirmAndPull(
   if (confirmed.donor.status.term < confirmed.floor) {
     await donor.client.termBump(order.timeline, confirmed.floor, signal);
   }
+  using pulling = await inTime(PULL_TIMEOUT_MS, (signal) => turn.startPull(signal), signal);
+  if (pulling === undefined) return discarded('others were still pulling');
   return { kind: 'Copied', confirmed, pulled: await pull(order, recipient, donor, progress, signal) };
 }
 

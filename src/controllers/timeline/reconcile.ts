@@ -7,6 +7,7 @@ import { formatTenantTimelineId, parseSafekeeperId, type SafekeeperId } from '..
 import { NO_EVIDENCE } from '../../domain/observation.ts';
 import type { RecoveryIntent } from '../../domain/recovery-intent.ts';
 import { remember } from '../../domain/recovery-memory.ts';
+import { findCondition } from '../../kube/conditions.ts';
 import type { ReconcileResult } from '../../kube/controller.ts';
 import type { ObjectKey } from '../../kube/object.ts';
 import type { Store } from '../../kube/store.ts';
@@ -41,12 +42,15 @@ interface Visit extends VisitReport {
   readonly againAfterMs: number;
   /** A recovery that begins with this visit. */
   readonly decided?: RecoveryTask;
+  /** Not worth a write: another visit will say more soon. */
+  readonly isPassing?: boolean;
 }
 
 const PROGRESS_INTERVAL_MS = 5_000;
 const BLOCKED_RECHECK_MS = 30_000;
 const AGAIN_MS_MIN = 500;
 const FIRST_SCAN_PATIENCE_MS = 3_000;
+const QUEUE_PATIENCE_MS = 20_000;
 
 /** Looks after SafekeeperTimelines: observe, plan, act, say so. One visit is short; recoveries run beside the visits. */
 export class TimelineReconciler {
@@ -87,7 +91,7 @@ export class TimelineReconciler {
         this.awaited.delete(resource.cluster.key);
         const tracking = this.track(key, resource);
         const visit = await this.visit(key, resource, tracking, signal);
-        await this.tell(resource, tracking, visit, signal);
+        if (visit.isPassing !== true) await this.tell(resource, tracking, visit, signal);
         const delayMs = Math.min(visit.againAfterMs, resource.resumesAfterMs ?? Number.POSITIVE_INFINITY);
         return { kind: 'RequeueAfter', delayMs };
       }
@@ -148,6 +152,7 @@ export class TimelineReconciler {
     const decision = await decide(sight, signal);
     if (decision.kind !== 'Queued') cluster.admission.withdraw(key);
     if (decision.kind !== 'Pull') return this.say(sight, decision);
+    tracking.queuedSinceMs = undefined;
     tracking.task = this.prepare(sight, decision.intent, decision.slot);
     return { ...runningVisit(tracking.task), planned: decision.planned, decided: tracking.task };
   }
@@ -177,7 +182,17 @@ export class TimelineReconciler {
     else tracking.uninspectedSinceMs ??= clock.monotonicMs();
     if (planned.plan.kind === 'Settled') tracking.failed = undefined;
     const outcome = outcomeOf(sight, decision);
+    const queuedForMs = this.queuedForMs(sight, decision);
+    if (queuedForMs < QUEUE_PATIENCE_MS && isKnownAsLost(sight)) {
+      return { outcome, planned, plan: planned.plan, againAfterMs: QUEUE_PATIENCE_MS - queuedForMs, isPassing: true };
+    }
     return { outcome, planned, plan: planned.plan, againAfterMs: this.againAfterMs(outcome, resource) };
+  }
+
+  /** A crowd that has lost its replicas together gets in line together, and most of it is through before people could read that. */
+  private queuedForMs({ tracking, clock }: Sight, decision: Decision): number {
+    tracking.queuedSinceMs = decision.kind === 'Queued' ? (tracking.queuedSinceMs ?? clock.monotonicMs()) : undefined;
+    return tracking.queuedSinceMs === undefined ? Infinity : clock.monotonicMs() - tracking.queuedSinceMs;
   }
 
   private againAfterMs(outcome: Outcome, resource: TimelineResource): number {
@@ -269,6 +284,11 @@ export class TimelineReconciler {
     tracking.cluster.admission.withdraw(key);
     this.tracked.delete(key);
   }
+}
+
+/** Whether the status says so already, and nothing has ended since. */
+function isKnownAsLost({ tracking, resource }: Sight): boolean {
+  return tracking.ended.length === 0 && findCondition(resource.status.conditions, 'Ready')?.reason === 'ReplicaLost';
 }
 
 function runningVisit(task: RecoveryTask): Omit<Visit, 'planned'> {

@@ -53,6 +53,8 @@ export interface Tracking {
   /** Since when (monotonic ms) a safekeeper has not told what is on its disk, though it was asked. */
   uninspectedSinceMs: number | undefined;
   disks: ReadonlyMap<SafekeeperId, CachedDisk>;
+  /** Since when (monotonic ms) it has waited for a slot. */
+  queuedSinceMs: number | undefined;
   /** Safekeepers that refused a pull because of a directory they could not load, until (monotonic ms) it is tried again. */
   notLoadedUntilMs: ReadonlyMap<SafekeeperId, number>;
 }
@@ -84,6 +86,7 @@ export function newTracking({ object, cluster, status }: TimelineResource, clock
     task: undefined,
     ended: [],
     uninspectedSinceMs: undefined,
+    queuedSinceMs: undefined,
     disks: mapOf(inState('Damaged'), DAMAGED_BEFORE),
     notLoadedUntilMs: mapOf(inState('Corrupt'), untilMs),
   };

@@ -2,23 +2,23 @@ import type { Clock } from '../../base/clock.ts';
 import { untilAborted } from '../../base/deadline.ts';
 import { type AdmissionLimits, type Pair, Room } from './room.ts';
 
-/** While pulls are shorter than this, what surrounds them takes longer than they do. */
-const QUICK_PULL_MS = 2_000;
+/** What is shorter than this is quick. */
+const QUICK_MS = 2_000;
 
 interface Waiter<Ticket> {
   readonly ticket: Ticket;
   readonly admit: () => void;
 }
 
-/** Lets as many pulls run at once as the limits allow; of those that wait, the first by `order`. */
-export class PullTurns<Ticket extends Pair> {
+/** Lets as many run at once as the limits allow; of those that wait, the first by `order`. */
+export class Turns<Ticket extends Pair> {
   private limits: AdmissionLimits;
   private readonly order: (a: Ticket, b: Ticket) => number;
   private readonly clock: Clock;
   /** Since when each runs, monotonic ms. */
   private readonly running = new Map<Ticket, number>();
   private waiting: Array<Waiter<Ticket>> = [];
-  private lastPullMs = Number.POSITIVE_INFINITY;
+  private lastTookMs = Number.POSITIVE_INFINITY;
 
   constructor(limits: AdmissionLimits, order: (a: Ticket, b: Ticket) => number, clock: Clock) {
     this.limits = limits;
@@ -31,15 +31,13 @@ export class PullTurns<Ticket extends Pair> {
     this.admit();
   }
 
-  /** Whether the last pull took little time, and none that runs has taken more. */
+  /** Whether the last one took little time, and none that runs has taken more. */
   get areQuick(): boolean {
     const nowMs = this.clock.monotonicMs();
-    return (
-      this.lastPullMs < QUICK_PULL_MS && [...this.running.values()].every((sinceMs) => nowMs - sinceMs < QUICK_PULL_MS)
-    );
+    return this.lastTookMs < QUICK_MS && [...this.running.values()].every((sinceMs) => nowMs - sinceMs < QUICK_MS);
   }
 
-  /** Resolves when this one may pull; disposing the result lets others. Rejects with the signal's reason. */
+  /** Resolves when it is this one's turn; disposing the result lets others. Rejects with the signal's reason. */
   async take(ticket: Ticket, signal: AbortSignal): Promise<Disposable> {
     let admit = (): void => undefined;
     const admitted = new Promise<void>((resolve) => {
@@ -63,7 +61,7 @@ export class PullTurns<Ticket extends Pair> {
     const sinceMs = this.running.get(ticket);
     if (sinceMs === undefined) return;
     this.running.delete(ticket);
-    this.lastPullMs = this.clock.monotonicMs() - sinceMs;
+    this.lastTookMs = this.clock.monotonicMs() - sinceMs;
     this.admit();
   }
 
