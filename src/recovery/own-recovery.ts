@@ -302,26 +302,3 @@ export class OwnRecovery {
     return new Map(known.map(([id, { evidence }]) => [id, evidence]));
   }
 }
-
-/**
- * Decides again and again until the recovery is confirmed, for who has one replica only to restore (`install`). Throws the
- * signal's reason; whoever wants a deadline has it there.
- */
-export async function confirmOwnRecovery(
-  recovery: OwnRecovery,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<ConfirmedRecovery | Extract<OwnDecision, { kind: 'Refused' | 'NotMember' }>> {
-  for (;;) {
-    const decision = await recovery.decide(signal);
-    if (decision.kind === 'Refused' || decision.kind === 'NotMember') return decision;
-    if (decision.kind === 'Act') {
-      const confirmed = await recovery.confirm(decision.intent, signal);
-      if (confirmed.kind === 'Confirmed') return confirmed;
-    }
-    const untilMs = decision.kind === 'Wait' ? decision.untilMs : clock.monotonicMs() + DISCARDED_PAUSE_MS;
-    await clock.sleep(Math.max(0, untilMs - clock.monotonicMs()), signal);
-  }
-}
-
-const DISCARDED_PAUSE_MS = 500;

@@ -3,7 +3,7 @@ import type { SafekeeperId } from '../../src/domain/ids.ts';
 import { parseTenantId, parseTimelineId } from '../../src/domain/ids.ts';
 import { INITIAL_TERM, term } from '../../src/domain/term.ts';
 import { HttpClient } from '../../src/http/client.ts';
-import { confirmOwnRecovery, OwnRecovery, type OwnRecoveryOptions } from '../../src/recovery/own-recovery.ts';
+import { OwnRecovery, type OwnRecoveryOptions } from '../../src/recovery/own-recovery.ts';
 import { Peers } from '../../src/recovery/peers.ts';
 import { PeerClient } from '../../src/safekeeper/peer-client.ts';
 import { FakeClock } from '../support/fake-clock.ts';
@@ -222,11 +222,13 @@ describe('what must not come back', () => {
   });
 });
 
-test('who has one replica to restore waits until it is confirmed', async () => {
+test('what streams is confirmed after the grace period', async () => {
   first.script.replica = { ...REPLICA, compute: 'Streaming' };
   second.script.replica = { ...REPLICA, compute: 'Streaming' };
-  const confirming = confirmOwnRecovery(await open(), clock, never);
-  await expect.poll(() => clock.pendingSleepsMs()).toEqual([15_000]);
+  const recovery = await open();
+  expect(await recovery.decide(never)).toMatchObject({ kind: 'Wait', reason: 'GracePeriod', untilMs: 15_000 });
   await clock.advance(15_000);
-  expect(await confirming).toMatchObject({ kind: 'Confirmed', fencing: 'ByGrace' });
+  const decision = await recovery.decide(never);
+  if (decision.kind !== 'Act') throw new Error(decision.kind);
+  expect(await recovery.confirm(decision.intent, never)).toMatchObject({ kind: 'Confirmed', fencing: 'ByGrace' });
 });
