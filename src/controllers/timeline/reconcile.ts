@@ -200,8 +200,9 @@ export class TimelineReconciler {
       case 'Settled':
         return this.nextSweepMs(resource);
       case 'Wait': {
-        const waitMs = outcome.untilMs - this.options.clock.monotonicMs();
-        return Math.min(Math.max(waitMs, AGAIN_MS_MIN), PROGRESS_INTERVAL_MS);
+        const waitMs = Math.max(outcome.untilMs - this.options.clock.monotonicMs(), AGAIN_MS_MIN);
+        // No look just before the one that counts: a crowd whose time is over together would all look twice.
+        return waitMs <= 2 * PROGRESS_INTERVAL_MS ? waitMs : PROGRESS_INTERVAL_MS;
       }
       case 'Propose':
       case 'Blocked':
