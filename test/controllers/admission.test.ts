@@ -97,7 +97,7 @@ test('no more pull at once than the limits allow, the most exposed first', async
   const order: string[] = [];
   const pulls = ['a', 'b', 'c'].map(async (key, at) => {
     using turn = await slots[at]?.takeTurn(never);
-    using _pull = await turn?.startPull(never);
+    using _pull = await turn?.startPull(safekeeperId(2), never);
     order.push(key);
     await Promise.resolve();
     order.push(`${key} ends`);
@@ -129,7 +129,7 @@ test('more get ready than may pull while pulls are quick, and only then', async 
   const first = enter('a');
   expect(enterAll()).toEqual([]);
   const turn = await first?.takeTurn(never);
-  const quick = await turn?.startPull(never);
+  const quick = await turn?.startPull(safekeeperId(2), never);
   await clock.advance(1_000);
   expect(enterAll()).toEqual([]);
   quick?.[Symbol.dispose]();
@@ -139,7 +139,7 @@ test('more get ready than may pull while pulls are quick, and only then', async 
 
   const [second] = ahead;
   const slowTurn = await second?.takeTurn(never);
-  const slow = await slowTurn?.startPull(never);
+  const slow = await slowTurn?.startPull(safekeeperId(2), never);
   await clock.advance(10_000);
   for (const slot of [first, ...ahead.slice(2)]) slot?.[Symbol.dispose]();
   expect(enterAll()).toEqual([]);
@@ -153,17 +153,17 @@ test('more look than pull while pulls are quick; who looks waits for its pull', 
   const first = enter('a');
   {
     using turn = await first?.takeTurn(never);
-    using _pull = await turn?.startPull(never);
+    using _pull = await turn?.startPull(safekeeperId(2), never);
   }
   const [second, third] = [enter('b'), enter('c')];
   const [turn, other] = await Promise.all([second?.takeTurn(never), third?.takeTurn(never)]);
-  const pull = await turn?.startPull(never);
+  const pull = await turn?.startPull(safekeeperId(2), never);
   const soon = new AbortController();
-  const waiting = other?.startPull(soon.signal);
+  const waiting = other?.startPull(safekeeperId(2), soon.signal);
   soon.abort(new Error('not soon enough'));
   await expect(waiting).rejects.toThrow('not soon enough');
   pull?.[Symbol.dispose]();
-  (await other?.startPull(never))?.[Symbol.dispose]();
+  (await other?.startPull(safekeeperId(2), never))?.[Symbol.dispose]();
 });
 
 test('who was told of a free slot is told again only after asking', () => {

@@ -18,8 +18,11 @@ export interface Slot extends Disposable, Pair {
 
 /** To be disposed after the pull: that lets others. */
 export interface Turn extends Disposable {
-  /** Resolves when the pull may begin, at once or soon; to be disposed at its end. Rejects with the signal's reason. */
-  startPull(signal: AbortSignal): Promise<Disposable>;
+  /**
+   * Resolves when the pull from this donor, whom the last look may have chosen anew, may begin, at once or soon; to be disposed
+   * at its end. Rejects with the signal's reason.
+   */
+  startPull(donor: SafekeeperId, signal: AbortSignal): Promise<Disposable>;
 }
 
 interface Ticket extends Exposure, Pair {
@@ -90,7 +93,7 @@ export class Admission {
   private async takeTurn(ticket: Ticket, signal: AbortSignal): Promise<Turn> {
     const look = await this.looks.take(ticket, signal);
     return {
-      startPull: (signal) => this.pulls.take(ticket, signal),
+      startPull: (donor, signal) => this.pulls.take({ ...ticket, donor }, signal),
       [Symbol.dispose]: () => {
         look[Symbol.dispose]();
         this.looks.setLimits(this.ahead(LOOKS_FACTOR));

@@ -47,14 +47,18 @@ export type RecoveryResult =
   | { readonly kind: 'Recovered'; readonly fromLsn: Lsn; readonly toLsn: Lsn }
   /** The plan no longer stood when everything was read again: nothing was pulled, plan anew. */
   | { readonly kind: 'Discarded'; readonly message: string }
+  /** Its turn to pull did not come in time: nothing was pulled and nothing is wrong, plan anew. */
+  | { readonly kind: 'Overtaken'; readonly message: string }
   /** The recipient has a directory that it could not load (rule R7). */
   | { readonly kind: 'NotLoaded'; readonly message: string }
   | { readonly kind: 'Failed'; readonly reason: Reason; readonly message: string };
 
 /** Who does not get its turn in this time gives up its place in line, and what it has prepared. */
 const TURN_TIMEOUT_MS = 10_000;
-/** What the last look has shown is not to be older than this when the pull begins. */
+/** Waiting for others makes the last look older by no more than this before the pull begins. */
 const PULL_TIMEOUT_MS = 1_000;
+
+const OVERTAKEN = { kind: 'Overtaken', message: 'its turn to pull did not come in time' } as const;
 
 type Confirmed = Extract<Confirmation, { kind: 'Confirmed' }>;
 
@@ -82,11 +86,11 @@ export async function recover(
     const lostSinceMs = tracking.memory.since.get(intent.recipient)?.sinceMs;
     await prepareWitnesses(intent, order.timeline, (id) => cluster.safekeepers.get(id)?.client, signal);
     const turn = await inTime(TURN_TIMEOUT_MS, order.takeTurn, signal);
-    if (turn === undefined) return discarded('its turn to pull has not come');
+    if (turn === undefined) return OVERTAKEN;
     const copied = await confirmAndPull(order, turn, lostSinceMs, progress, signal).finally(() =>
       turn[Symbol.dispose](),
     );
-    if (copied.kind === 'Discarded') return copied;
+    if (copied.kind !== 'Copied') return copied;
     return await conclude(order, copied, progress, signal);
   } catch (error) {
     signal.throwIfAborted();
@@ -116,16 +120,16 @@ async function confirmAndPull(
   lostSinceMs: number | undefined,
   progress: RecoveryProgress,
   signal: AbortSignal,
-): Promise<Copied | Discarded> {
+): Promise<Copied | Discarded | typeof OVERTAKEN> {
   const { intent, cluster, tracking } = order;
   const recipient = cluster.safekeepers.get(intent.recipient);
   if (recipient === undefined) return discarded(`safekeeper ${intent.recipient} left the cluster`);
   const others = intent.members.all.filter((id) => id !== intent.recipient);
-  const [reads, isCurrent] = await Promise.all([
-    readInOrder(order, intent.recipient, others, signal),
-    order.isCurrent(signal),
-  ]);
-  if (!isCurrent) return discarded('another operator has taken this recovery over, or finished one');
+  // First: an API server may take its time, and nothing is to come between the reads and the pull.
+  if (!(await order.isCurrent(signal))) {
+    return discarded('another operator has taken this recovery over, or finished one');
+  }
+  const reads = await readInOrder(order, intent.recipient, others, signal);
   if (tracking.memory.since.get(intent.recipient)?.sinceMs !== lostSinceMs) {
     return discarded(`safekeeper ${intent.recipient} has answered otherwise in between`);
   }
@@ -137,8 +141,8 @@ async function confirmAndPull(
   if (confirmed.donor.status.term < confirmed.floor) {
     await donor.client.termBump(order.timeline, confirmed.floor, signal);
   }
-  using pulling = await inTime(PULL_TIMEOUT_MS, (signal) => turn.startPull(signal), signal);
-  if (pulling === undefined) return discarded('others were still pulling');
+  using pulling = await inTime(PULL_TIMEOUT_MS, (signal) => turn.startPull(donor.id, signal), signal);
+  if (pulling === undefined) return OVERTAKEN;
   return { kind: 'Copied', confirmed, pulled: await pull(order, recipient, donor, progress, signal) };
 }
 

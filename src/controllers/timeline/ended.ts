@@ -38,6 +38,8 @@ export function takeEnded(tracking: Tracking, clock: Clock): RecoveryTask | unde
       };
       return task;
     }
+    // It keeps what it knows of disks, and gets in line again.
+    case 'Overtaken':
     case 'Cancelled':
       return task;
     default:

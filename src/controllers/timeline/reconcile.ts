@@ -7,7 +7,6 @@ import { formatTenantTimelineId, parseSafekeeperId, type SafekeeperId } from '..
 import { NO_EVIDENCE } from '../../domain/observation.ts';
 import type { RecoveryIntent } from '../../domain/recovery-intent.ts';
 import { remember } from '../../domain/recovery-memory.ts';
-import { findCondition } from '../../kube/conditions.ts';
 import type { ReconcileResult } from '../../kube/controller.ts';
 import type { ObjectKey } from '../../kube/object.ts';
 import type { Store } from '../../kube/store.ts';
@@ -42,8 +41,6 @@ interface Visit extends VisitReport {
   readonly againAfterMs: number;
   /** A recovery that begins with this visit. */
   readonly decided?: RecoveryTask;
-  /** Not worth a write: another visit will say more soon. */
-  readonly isPassing?: boolean;
 }
 
 const PROGRESS_INTERVAL_MS = 5_000;
@@ -91,7 +88,7 @@ export class TimelineReconciler {
         this.awaited.delete(resource.cluster.key);
         const tracking = this.track(key, resource);
         const visit = await this.visit(key, resource, tracking, signal);
-        if (visit.isPassing !== true) await this.tell(resource, tracking, visit, signal);
+        await this.tell(resource, tracking, visit, signal);
         const delayMs = Math.min(visit.againAfterMs, resource.resumesAfterMs ?? Number.POSITIVE_INFINITY);
         return { kind: 'RequeueAfter', delayMs };
       }
@@ -183,7 +180,7 @@ export class TimelineReconciler {
     if (planned.plan.kind === 'Settled') tracking.failed = undefined;
     const outcome = outcomeOf(sight, decision);
     const queuedForMs = this.queuedForMs(sight, decision);
-    if (queuedForMs < QUEUE_PATIENCE_MS && isKnownAsLost(sight)) {
+    if (queuedForMs < QUEUE_PATIENCE_MS) {
       return { outcome, planned, plan: planned.plan, againAfterMs: QUEUE_PATIENCE_MS - queuedForMs, isPassing: true };
     }
     return { outcome, planned, plan: planned.plan, againAfterMs: this.againAfterMs(outcome, resource) };
@@ -285,11 +282,6 @@ export class TimelineReconciler {
     tracking.cluster.admission.withdraw(key);
     this.tracked.delete(key);
   }
-}
-
-/** Whether the status says so already, and nothing has ended since. */
-function isKnownAsLost({ tracking, resource }: Sight): boolean {
-  return tracking.ended.length === 0 && findCondition(resource.status.conditions, 'Ready')?.reason === 'ReplicaLost';
 }
 
 function runningVisit(task: RecoveryTask): Omit<Visit, 'planned'> {

@@ -29,6 +29,8 @@ export interface VisitReport {
   readonly planned: Pick<Planned, 'members' | 'replicas'>;
   /** Undefined while a recovery runs. */
   readonly plan: Plan | undefined;
+  /** Another visit will soon say what is being done: that alone is not worth a write. */
+  readonly isPassing?: boolean;
 }
 
 /** Tells people: one status write when there is news, an event and a log line when the outcome changed. */
@@ -42,8 +44,10 @@ export class Reporter {
   async report(resource: TimelineResource, tracking: Tracking, visit: VisitReport, signal: AbortSignal): Promise<void> {
     const { task, failed, ended } = tracking;
     const { object, status: before, paused } = resource;
+    const { isPassing = false, ...said } = visit;
     await this.write(
-      { ...visit, object, before, task, failed, ended, paused, wallTimeMs: this.options.clock.wallTimeMs() },
+      { ...said, object, before, task, failed, ended, paused, wallTimeMs: this.options.clock.wallTimeMs() },
+      isPassing,
       signal,
     );
     // Only now: a write that failed is made up for by the next visit.
@@ -65,6 +69,7 @@ export class Reporter {
         paused: undefined,
         wallTimeMs: this.options.clock.wallTimeMs(),
       },
+      false,
       signal,
     );
   }
@@ -81,11 +86,11 @@ export class Reporter {
     log.info(fields, 'Recovery ended');
   }
 
-  private async write(input: StatusInput, signal: AbortSignal): Promise<void> {
+  private async write(input: StatusInput, isPassing: boolean, signal: AbortSignal): Promise<void> {
     const { statusWriter, events, metrics, log } = this.options;
     const { object, before } = input;
     const status = buildStatus(input);
-    if (!isNews(before, status)) return;
+    if (!isNews(before, status, isPassing)) return;
     await statusWriter.write(object, status, signal);
     for (const event of newEvents(input, status)) {
       events.record(object, event);

@@ -76,13 +76,13 @@ export function buildStatus(input: StatusInput): SafekeeperTimelineStatus {
 
 /**
  * Whether a status says anything new. LSNs, times and wording move all the time and are not news; they are written
- * along with what is.
+ * along with what is. With `isPassing` neither is what is being done about it.
  */
-export function isNews(before: SafekeeperTimelineStatus, after: SafekeeperTimelineStatus): boolean {
-  return JSON.stringify(essence(before)) !== JSON.stringify(essence(after));
+export function isNews(before: SafekeeperTimelineStatus, after: SafekeeperTimelineStatus, isPassing = false): boolean {
+  return JSON.stringify(essence(before, isPassing)) !== JSON.stringify(essence(after, isPassing));
 }
 
-function essence(status: SafekeeperTimelineStatus): unknown {
+function essence(status: SafekeeperTimelineStatus, isPassing: boolean): unknown {
   return [
     status.observedGeneration,
     status.redundancy,
@@ -96,7 +96,7 @@ function essence(status: SafekeeperTimelineStatus): unknown {
     status.conditions?.map(({ type, status, reason, observedGeneration, message }) => [
       type,
       status,
-      reason,
+      isPassing && type === 'Reconciling' ? undefined : reason,
       observedGeneration,
       // Until when, and by whom.
       type === 'Paused' ? message : undefined,
@@ -140,10 +140,10 @@ const OUTCOMES = {
   Failed: 'Failed',
 } as const;
 
-/** The record of a recovery that has ended, for the history. */
+/** The record of a recovery that has ended, for the history; undefined for one that never got to anything. */
 export function recoveryRecord(task: RecoveryTask, wallTimeMs: number): HistoryEntry | undefined {
   const { intent, donor, result, startedAtMs } = task;
-  if (result === undefined) return undefined;
+  if (result === undefined || result.kind === 'Overtaken') return undefined;
   return {
     recipient: Number(intent.recipient),
     donor: Number(donor),
