@@ -62,7 +62,7 @@ export const limits = {
   inspectThreadsMax: 64,
 
   /** Zeros behind the end-of-archive marker: GNU tar fills records of 10 KiB, or larger when asked to. */
-  archiveTrailerBytesMax: 1024 * 1024,
+  archiveTrailerBytesMax: 32 * 1024,
   /** Pulls and snapshots that run at once. */
   transfersMax: 1_000,
   /** Hosts in one pull request. */

@@ -112,7 +112,7 @@ async function run(id: TenantTimelineId, flags: SnapshotFlags, signal: AbortSign
     return await pass(await openDirectory(id, flags, memory, remoteStorage, signal), sink);
   };
   const written = await (flags.to === PIPE
-    ? writeToPipe(produce)
+    ? writeToPipe(produce, signal)
     : writeArchiveFile(
         resolve(flags.to),
         { files: nodeFileSystem, memory, random, replace: flags.force === true },
@@ -122,8 +122,11 @@ async function run(id: TenantTimelineId, flags: SnapshotFlags, signal: AbortSign
   view.done(sentence, 'snapshot written', fields);
 }
 
-async function writeToPipe(produce: (sink: ArchiveSink) => Promise<PassedArchive>): Promise<PassedArchive> {
-  const pipe = new ArchivePipe(process.stdout);
+async function writeToPipe(
+  produce: (sink: ArchiveSink) => Promise<PassedArchive>,
+  signal: AbortSignal,
+): Promise<PassedArchive> {
+  const pipe = new ArchivePipe(process.stdout, signal);
   const passed = await produce(pipe);
   await pipe.finish();
   return passed;

@@ -94,8 +94,11 @@ class NodeFile implements OpenFile {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.directWrites[Symbol.asyncDispose]();
-    await this.handle.close();
+    try {
+      await this.directWrites[Symbol.asyncDispose]();
+    } finally {
+      await this.handle.close();
+    }
   }
 }
 

@@ -44,7 +44,7 @@ export function requiredSegments(controlFile: ControlFile, endLsn: Lsn): Segment
   const { remoteConsistentLsn, backupLsn, server } = controlFile;
   const { walSegmentSize } = server;
   const start = knownStartLsn(controlFile);
-  if (start !== undefined && endLsn <= start) return undefined;
+  if (endLsn === INVALID_LSN || endLsn === start) return undefined;
   const startSegment = start === undefined ? undefined : segmentNumber(start, walSegmentSize);
   if (isHorizonUnknown(controlFile, endLsn)) {
     const last = segmentNumber(lsn(endLsn - 1n), walSegmentSize);

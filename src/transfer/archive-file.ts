@@ -30,7 +30,7 @@ export async function writeArchiveFile<Output>(
   const { files, replace } = options;
   const directory = dirname(path);
   return await explainDiskFailures(`${path} cannot be written`, async () => {
-    if ((await files.status(join(directory, '.'))) === undefined) {
+    if ((await files.status(directory)) === undefined) {
       throw new Failure('DirectoryMissing', `there is no directory ${directory}`, { retry: 'after-change' });
     }
     await requireFree(files, path, replace);
@@ -109,7 +109,7 @@ async function* readPieces(
     const left = Math.min(end, sizeBytes) - position;
     const piece = (kind === 'Hole' ? zeros : buffer.bytes).subarray(0, left);
     const read = kind === 'Hole' ? piece.length : await readable(path, () => file.readAt(piece, position));
-    if (read === 0) return;
+    if (read === 0) throw unreadable(path, new Error('it became shorter while it was read'));
     yield piece.subarray(0, read);
     position += read;
   }

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { describeError, errorCode, Failure } from '../base/failure.ts';
+import { untilAborted } from '../base/deadline.ts';
 import type { ArchiveSink } from './pass-archive.ts';
 
 /** Less than the smallest segment, more than any end-of-archive marker with the padding before it. */
@@ -8,14 +9,17 @@ const HELD_BACK_BYTES = 64 * 1024;
 /**
  * Writes an archive to a pipe. The other end cannot tell a program that failed from one that is done, and an archive that is
  * cut between two entries looks whole, so the last bytes are held back until everything has been checked: without them the
- * last segment is cut, and of a control file alone there is nothing at all. Throws a Failure `OutputClosed` or `OutputFailed`.
+ * last segment is cut, and of a control file alone there is nothing at all. Throws a Failure `OutputClosed` or `OutputFailed`, or the signal's reason.
  */
 export class ArchivePipe implements ArchiveSink {
   private readonly output: Writable;
+  private readonly signal: AbortSignal;
   private held: Uint8Array = new Uint8Array(0);
 
-  constructor(output: Writable) {
+  /** Whoever reads may stand still for as long as it likes, but the signal ends every wait for it. */
+  constructor(output: Writable, signal: AbortSignal) {
     this.output = output;
+    this.signal = signal;
     // Writes get the error, too.
     output.on('error', () => undefined);
   }
@@ -37,9 +41,10 @@ export class ArchivePipe implements ArchiveSink {
 
   /** Resolves when the bytes may be overwritten. */
   private async send(bytes: Uint8Array): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
+    const sent = new Promise<void>((resolve, reject) => {
       this.output.write(bytes, (error) => (error ? reject(explain(error)) : resolve()));
     });
+    await untilAborted(sent, this.signal);
   }
 }
 

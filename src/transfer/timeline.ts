@@ -107,6 +107,7 @@ export class Timeline {
   /** The state is on disk afterwards, so that the copy that a donor sends is as fresh as its status. */
   async checkpoint(signal: AbortSignal): Promise<void> {
     using _lock = await this.lock(signal);
+    this.cancellation.signal.throwIfAborted();
     if (!this.isDurable) await this.persist(this.state);
   }
 

@@ -1,5 +1,7 @@
 import { describeError, Failure } from '../base/failure.ts';
 
+const NOT_READ = 'the snapshot is not read any further';
+
 /**
  * A snapshot body that is still arriving. Its iteration must throw when the connection breaks; a chunk of it need only be
  * good until the next one is asked for.
@@ -17,7 +19,7 @@ export function generatedBody(
   const pieces = generate(stop.signal);
   return {
     [Symbol.asyncIterator]: () => pieces,
-    destroy: (reason = new Error('the snapshot is not read any further')) => {
+    destroy: (reason = new Error(NOT_READ)) => {
       stop.abort(reason);
       // Whoever waits for a piece is told; nobody else has to be.
       pieces.return().catch(() => undefined);
@@ -49,6 +51,7 @@ export class WatchedBody implements AsyncIterableIterator<Uint8Array>, Disposabl
   private readonly timer: NodeJS.Timeout;
   private isWaiting = false;
   private hasStalled = false;
+  private isStopped = false;
 
   constructor(body: SnapshotBody, watch: BodyWatch, signal: AbortSignal) {
     this.body = body;
@@ -68,7 +71,10 @@ export class WatchedBody implements AsyncIterableIterator<Uint8Array>, Disposabl
     this.timer.refresh();
     this.isWaiting = true;
     try {
-      return await this.chunks.next();
+      const step = await this.chunks.next();
+      // A body that is destroyed while a piece of it is being made may end as if it were whole.
+      if (step.done === true && this.isStopped) throw new Error(NOT_READ);
+      return step;
     } catch (cause) {
       throw this.describe(cause);
     } finally {
@@ -79,10 +85,13 @@ export class WatchedBody implements AsyncIterableIterator<Uint8Array>, Disposabl
   [Symbol.dispose](): void {
     clearTimeout(this.timer);
     this.signal.removeEventListener('abort', this.stop);
-    this.body.destroy();
+    this.stop();
   }
 
-  private readonly stop = (): void => this.body.destroy(new Error('the snapshot is not read any further'));
+  private readonly stop = (): void => {
+    this.isStopped = true;
+    this.body.destroy(new Error(NOT_READ));
+  };
 
   private readonly onTimeout = (): void => {
     if (!this.isWaiting) return;

@@ -133,7 +133,10 @@ describe('a flipped byte', () => {
             expect(findings.length).toBeGreaterThan(0);
             for (const finding of findings) expect(['WalDamaged', 'WalOdd']).toContain(finding.kind);
             const [first] = findings;
-            if (first?.kind === 'WalDamaged') expect(first.at.recordLsn).toBeLessThanOrEqual(position);
+            // What is in the way of the first record, which begins behind the first page header, is said of that one.
+            const isInFirstPage = position < SHORT.first * BigInt(MIB) + PAGE;
+            if (first?.kind === 'WalDamaged' && !isInFirstPage)
+              expect(first.at.recordLsn).toBeLessThanOrEqual(position);
           },
         ),
         { numRuns: 60 },

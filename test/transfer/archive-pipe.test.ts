@@ -2,6 +2,7 @@ import { Writable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { ArchivePipe } from '../../src/transfer/archive-pipe.ts';
 import { systemError } from './faulty-file-system.ts';
+import { never } from './harness.ts';
 
 const HELD_BACK_BYTES = 64 * 1024;
 
@@ -26,7 +27,7 @@ test.each([100, 1_000, 65_536, 65_537, 300_000])(
   async (piece) => {
     for (const total of [0, 1, 2_048, 65_536, 65_537, 400_001]) {
       const { output, bytes } = collector();
-      const pipe = new ArchivePipe(output);
+      const pipe = new ArchivePipe(output, never);
       const content = numbered(total);
       const buffer = Buffer.alloc(piece);
       for (let at = 0; at < total; at += piece) {
@@ -47,6 +48,14 @@ test.each([
   ['EIO', 'OutputFailed', 'standard output cannot be written: EIO: injected'],
 ])('%s is a failure', async (code, reason, message) => {
   const output = new Writable({ write: (_chunk, _encoding, done) => done(systemError(code)) });
-  const pipe = new ArchivePipe(output);
+  const pipe = new ArchivePipe(output, never);
   await expect(pipe.write(Buffer.alloc(2 * HELD_BACK_BYTES))).rejects.toMatchObject({ reason, message });
+});
+
+test('a reader that stands still is waited for until the signal', async () => {
+  const output = new Writable({ write: () => undefined });
+  const stop = new AbortController();
+  const writing = new ArchivePipe(output, stop.signal).write(Buffer.alloc(2 * HELD_BACK_BYTES));
+  stop.abort(new Error('no longer wanted'));
+  await expect(writing).rejects.toThrow('no longer wanted');
 });
