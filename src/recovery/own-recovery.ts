@@ -78,6 +78,9 @@ export interface ConfirmedRecovery {
   readonly fencing: Fencing;
 }
 
+/** What peers say of a replica that is there; `Unknown` when none of them answers. */
+export type Hollowness = { readonly kind: 'Whole' | 'Unknown' } | { readonly kind: 'Hollow'; readonly message: string };
+
 /** Asks of a disk that has not moved are not repeated (rule R13). */
 type CachedDisk = Pick<TimelineStatus, 'flushLsn' | 'term'> & { readonly evidence: DiskEvidence };
 
@@ -167,15 +170,17 @@ export class OwnRecovery {
     };
   }
 
-  /** Whether a replica of our own, whose status is `own`, is hollow by what its peers say now (rule R8): why, if it is. */
-  async hollowness(own: ReplicaStatus, signal: AbortSignal): Promise<string | undefined> {
+  /** Whether a replica of our own, whose status is `own`, is hollow by what its peers say now (rule R8). */
+  async hollowness(own: ReplicaStatus, signal: AbortSignal): Promise<Hollowness> {
     const { ownId } = this.options;
     const observation = new Map(await this.observe(signal));
+    const isAnybodyThere = [...observation.values()].some(({ id, answer }) => id !== ownId && hasAnswered(answer));
     const nowMs = this.options.clock.monotonicMs();
     observation.set(ownId, { id: ownId, startedMs: nowMs, finishedMs: nowMs, answer: { kind: 'Status', status: own } });
     const replicas = judgeReplicas([...observation.keys()], observation, new Map(), NO_EVIDENCE);
     const judged = replicas.find(({ id }) => id === ownId);
-    return judged?.state === 'Hollow' ? judged.message : undefined;
+    if (judged?.state === 'Hollow') return { kind: 'Hollow', message: judged.message };
+    return isAnybodyThere ? { kind: 'Whole' } : { kind: 'Unknown' };
   }
 
   /** Who is known to have it; all of them again with the others, should more turn out to be members. */
@@ -301,4 +306,8 @@ export class OwnRecovery {
     });
     return new Map(known.map(([id, { evidence }]) => [id, evidence]));
   }
+}
+
+function hasAnswered({ kind }: Answer): boolean {
+  return kind !== 'Unreachable' && kind !== 'Unknown';
 }

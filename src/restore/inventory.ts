@@ -14,6 +14,8 @@ export interface KnownTimeline extends TenantTimelineId {
   /** The furthest WAL that a peer told of, and what it knows everybody to have had; 0 when nobody told. */
   readonly flushLsn: Lsn;
   readonly peerHorizonLsn: Lsn;
+  /** Whether everybody told of it who has it, and somebody has: then these are all there is to know without asking. */
+  readonly isToldOf: boolean;
 }
 
 /** Where it is known from which timelines belong here. */
@@ -112,7 +114,8 @@ export class Inventory {
       const haveAllTold = told.length === listedBy.length;
       if (source.kind === 'Peers' && haveAllTold && this.isOfOthers(told)) continue;
       this.handedOut.add(key);
-      const known = { tenantId, timelineId, listedBy, isNamed: source.kind === 'List', ...furthest(told) };
+      const isToldOf = haveAllTold && told.length > 0;
+      const known = { tenantId, timelineId, listedBy, isNamed: source.kind === 'List', isToldOf, ...furthest(told) };
       found.push({ known, rank: recency(told) });
     }
     return found.sort((a, b) => b.rank - a.rank).map(({ known }) => known);

@@ -25,8 +25,9 @@ export function ownStatus(timeline: Timeline): ReplicaStatus {
   };
 }
 
-/** Whether what the peers told suggests that our replica is hollow (rule R8); the rules decide it on statuses. */
+/** Whether our replica may be hollow by what the peers told, or left out (rule R8); the rules decide it on statuses. */
 export function mayBeHollow({ flushLsn }: Timeline, known: KnownTimeline): boolean {
+  if (!known.isToldOf) return true;
   return known.peerHorizonLsn > flushLsn || (flushLsn === INVALID_LSN && known.flushLsn !== INVALID_LSN);
 }
 

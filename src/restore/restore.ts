@@ -77,7 +77,8 @@ export async function restore(options: RestoreOptions, signal: AbortSignal): Pro
   if (mode === 'OnlyIfEmpty' && contents.kind === 'Timelines') return { kind: 'NotNeeded', timelines: contents.count };
   if (mode === 'OnlyIfEmpty' && contents.kind === 'Foreign') throw notEmpty(dataDirectory, contents.names);
   const safekeeperId = await readSafekeeperId(files, dataDirectory, options.safekeeperId);
-  await markUnfinished(files, dataDirectory);
+  // With timelines it was asked for by hand: a safekeeper that could start must not be kept from it later.
+  if (contents.kind !== 'Timelines') await markUnfinished(files, dataDirectory);
   const map = await TimelineMap.open({ files, dataDirectory, safekeeperId, clock, random, log }, signal);
   const quarantinedTerms = await readQuarantinedTerms(files, dataDirectory);
   const summary = await new Run({ ...options, map, sinceMs, quarantinedTerms }).run(signal);

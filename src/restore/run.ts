@@ -1,12 +1,13 @@
 import { Semaphore } from '../base/concurrency.ts';
 import { startDeadline } from '../base/deadline.ts';
 import { describeError, Failure } from '../base/failure.ts';
-import type { SafekeeperId } from '../domain/ids.ts';
+import { formatTenantTimelineId, type SafekeeperId } from '../domain/ids.ts';
+import { INVALID_LSN } from '../domain/lsn.ts';
 import type { Term } from '../domain/term.ts';
 import { Peers } from '../recovery/peers.ts';
 import { PeerClient } from '../safekeeper/peer-client.ts';
 import type { TimelineMap } from '../transfer/timeline-map.ts';
-import { Inventory, type TimelineSource } from './inventory.ts';
+import { Inventory, type KnownTimeline, type TimelineSource } from './inventory.ts';
 import type { RestoreSummary, Stop } from './outcome.ts';
 import { OwnershipList } from './ownership-list.ts';
 import type { RestoreOptions } from './restore.ts';
@@ -21,6 +22,8 @@ export interface RunOptions extends Omit<RestoreOptions, 'safekeeperId' | 'mode'
   readonly quarantinedTerms: ReadonlyMap<string, Term>;
 }
 
+/** What is known of a timeline that nobody has told of. */
+const UNKNOWN = { listedBy: [], isNamed: false, isToldOf: false, flushLsn: INVALID_LSN, peerHorizonLsn: INVALID_LSN };
 const RESCAN_FIRST_MS = 1_000;
 const RESCAN_MAX_MS = 10_000;
 
@@ -59,7 +62,11 @@ export class Run {
   async run(signal: AbortSignal): Promise<RestoreSummary> {
     const { timeoutMs, concurrencyMax, clock, tally, transfers, map, sinceMs } = this.options;
     using deadline = startDeadline(timeoutMs, 'restoring everything', signal);
-    const scanning = this.scan(deadline.signal).catch((error: unknown) => deadline.cancel(asError(error)));
+    using scan = startDeadline(timeoutMs, 'looking for timelines', deadline.signal);
+    let isOver = false;
+    const scanning = this.scan(scan.signal).catch((error: unknown) => {
+      if (!isOver) deadline.cancel(asError(error));
+    });
     let stopped: Stop | undefined;
     try {
       await this.queue.run(concurrencyMax, (task) => this.step(task, deadline.signal), deadline.signal);
@@ -67,6 +74,8 @@ export class Run {
       stopped = toStop(error);
       deadline.cancel(asError(error));
     }
+    isOver = true;
+    scan.cancel(new Failure('Stopped', 'everything has ended'));
     await scanning;
     return {
       safekeeperId: map.safekeeperId,
@@ -80,19 +89,29 @@ export class Run {
     };
   }
 
-  /** Again and again while anybody has not told what there is. */
+  /**
+   * Again and again while anybody has not told what there is, or, once that is known, who he is: what waits for him goes on then.
+   * What lies on the disk and cannot be loaded is in the way of whatever it is, also when nobody names it.
+   */
   private async scan(signal: AbortSignal): Promise<void> {
-    const { clock, tally, sinceMs, unknownTimeoutMs } = this.options;
+    const { clock, tally, sinceMs, unknownTimeoutMs, map } = this.options;
+    const unloaded = new Set(map.unloaded.map(({ id }) => formatTenantTimelineId(id)));
+    this.take(map.unloaded.map(({ id }) => ({ ...id, ...UNKNOWN })));
     for (let pauseMs = RESCAN_FIRST_MS; ; pauseMs = Math.min(2 * pauseMs, RESCAN_MAX_MS)) {
       const found = await this.inventory.scan(signal);
-      tally.found(found.length);
-      this.queue.add(found.map((known) => new TimelineRestore(this.context, known)));
+      this.take(found.filter((known) => !unloaded.has(formatTenantTimelineId(known))));
       const { missing } = this.inventory;
       tally.silent(missing);
-      if (missing.length === 0 || clock.monotonicMs() - sinceMs >= unknownTimeoutMs) break;
+      const isTimeOver = clock.monotonicMs() - sinceMs >= unknownTimeoutMs;
+      if (missing.length === 0 || isTimeOver) this.queue.close();
+      if (isTimeOver || (missing.length === 0 && this.context.peers.silent.length === 0)) return;
       await clock.sleep(pauseMs, signal);
     }
-    this.queue.close();
+  }
+
+  private take(found: readonly KnownTimeline[]): void {
+    this.options.tally.found(found.length);
+    this.queue.add(found.map((known) => new TimelineRestore(this.context, known)));
   }
 
   private async step(task: TimelineRestore, signal: AbortSignal): Promise<Again> {

@@ -6,7 +6,7 @@ import { explainDiskFailures } from '../disk/disk-failure.ts';
 import { formatTenantTimelineId, type SafekeeperId } from '../domain/ids.ts';
 import type { OwnershipEvidence } from '../domain/observation.ts';
 import type { RecoveryIntent } from '../domain/recovery-intent.ts';
-import { INITIAL_TERM, type Term } from '../domain/term.ts';
+import { INITIAL_TERM, maxTerm, type Term } from '../domain/term.ts';
 import { type ConfirmedRecovery, OwnRecovery } from '../recovery/own-recovery.ts';
 import type { Peers } from '../recovery/peers.ts';
 import type { RemoteStorage } from '../remote-storage/remote-storage.ts';
@@ -54,6 +54,7 @@ const RETRY_MAX_MS = 30_000;
 const PLAN_ANEW_MS = 500;
 const PLANS_DISCARDED_MAX = 20;
 const ROOM_RECHECK_MS = 1_000;
+const ASK_AGAIN_MS = 5_000;
 /** Nothing can be written any more, or only by chance: no other timeline fares better. */
 const DISK_REASONS: ReadonlySet<string> = new Set(['DiskFull', 'DiskFailed']);
 
@@ -62,6 +63,9 @@ export class TimelineRestore {
   readonly known: KnownTimeline;
   private readonly context: RestoreContext;
   private readonly recovery: OwnRecovery;
+  /** Where a hollow replica has been moved to. */
+  private setAside: string | undefined;
+  private unansweredSinceMs: number | undefined;
   private failures = 0;
   private discarded = 0;
 
@@ -77,8 +81,10 @@ export class TimelineRestore {
       declared,
       sinceMs,
       unknownTimeoutMs,
-      ownTerm:
-        this.present()?.controlFile.term ?? context.quarantinedTerms.get(formatTenantTimelineId(known)) ?? INITIAL_TERM,
+      ownTerm: maxTerm(
+        this.present()?.controlFile.term ?? INITIAL_TERM,
+        context.quarantinedTerms.get(formatTenantTimelineId(known)) ?? INITIAL_TERM,
+      ),
       measureRoom: () => room.measure(),
       readOwnership: (signal) => readOwnership(known, signal),
       clock,
@@ -97,6 +103,7 @@ export class TimelineRestore {
     if (present !== undefined) {
       const problem = await this.whatIsWrongWith(present, signal);
       if (problem === undefined) return ended({ kind: 'Kept' });
+      if (problem.reason === 'WaitingForWitnesses') return this.waitForAnswers(problem.message);
       if (problem.reason !== 'ReplicaHollow' || !replaceHollow) return ended({ kind: 'Refused', ...problem });
     }
     const decision = await this.recovery.decide(signal);
@@ -127,9 +134,13 @@ export class TimelineRestore {
     const { map } = this.context;
     if (mayBeHollow(present, this.known)) {
       const hollow = await this.recovery.hollowness(ownStatus(present), signal);
-      if (hollow !== undefined) {
-        const message = `It is hollow: ${hollow}; --replace-hollow moves it to quarantine and restores it.`;
+      if (hollow.kind === 'Hollow') {
+        const message = `It is hollow: ${hollow.message}; --replace-hollow moves it to quarantine and restores it.`;
         return { reason: 'ReplicaHollow', message };
+      }
+      if (hollow.kind === 'Unknown') {
+        const message = 'It is there, but no peer that may know more than it answers, so that it may be hollow.';
+        return { reason: 'WaitingForWitnesses', message };
       }
     }
     const [missing] = await explainDiskFailures('the data directory cannot be read', () =>
@@ -138,6 +149,16 @@ export class TimelineRestore {
     if (missing === undefined) return undefined;
     const message = `WAL files are missing, ${missing} first: nothing overwrites it; move that directory away to have it restored.`;
     return { reason: 'ReplicaDamaged', message };
+  }
+
+  /** Whoever may know more is waited for; in the end it cannot be said that the replica is whole. */
+  private waitForAnswers(message: string): Step {
+    const { clock, unknownTimeoutMs } = this.context;
+    this.unansweredSinceMs ??= clock.monotonicMs();
+    if (clock.monotonicMs() - this.unansweredSinceMs >= unknownTimeoutMs) {
+      return ended({ kind: 'Refused', reason: 'WaitingForWitnesses', message });
+    }
+    return this.later(ASK_AGAIN_MS, 'WaitingForWitnesses', message);
   }
 
   private async act(intent: RecoveryIntent, signal: AbortSignal): Promise<Step> {
@@ -161,7 +182,7 @@ export class TimelineRestore {
   private async pull(confirmed: ConfirmedRecovery, signal: AbortSignal): Promise<TimelineOutcome> {
     const { map, transfers, stallTimeoutMs, remoteStorage } = this.context;
     const { donor, donorStatus, floor, expected, membership, fencing } = confirmed;
-    const path = this.present() === undefined ? undefined : await setAside(map, this.known);
+    if (this.present() !== undefined) this.setAside = await setAside(map, this.known);
     const id = { tenantId: this.known.tenantId, timelineId: this.known.timelineId };
     const promise = {
       id,
@@ -177,7 +198,7 @@ export class TimelineRestore {
     const rule = { generation: membership?.generation, ignore: false };
     await pullFrom(map, peer, promise, rule, { transfers, stallTimeoutMs }, signal);
     const { flushLsn } = map.get(id);
-    return { kind: 'Restored', donor: donor.id, fencing, flushLsn, setAside: path };
+    return { kind: 'Restored', donor: donor.id, fencing, flushLsn, setAside: this.setAside };
   }
 
   private discard(message: string): Step {
@@ -199,7 +220,8 @@ export class TimelineRestore {
       reason === 'SnapshotBroken' && donorStatus.flushLsn % BigInt(donorStatus.server.walSegmentSize) === 0n
         ? ' (its WAL ends exactly on a segment boundary, which a safekeeper cannot send: write one more record on the compute)'
         : '';
-    const message = `Copying from safekeeper ${donor.id} failed: ${describeError(error)}${atBoundary}`;
+    const kept = this.setAside === undefined ? '' : `; what was here before is in ${this.setAside}`;
+    const message = `Copying from safekeeper ${donor.id} failed: ${describeError(error)}${atBoundary}${kept}`;
     if (retry !== 'backoff') return ended({ kind: 'Refused', reason, message });
     if (++this.failures >= this.context.attemptsMax) return ended({ kind: 'Failed', reason, message });
     return this.later(Math.min(RETRY_FIRST_MS * 2 ** (this.failures - 1), RETRY_MAX_MS), reason, message);

@@ -87,8 +87,7 @@ test('a half-written control file is overwritten by nobody; the others are resto
   });
   expect(filesOf(data.path, FIRST)).toEqual(before);
   renameSync(directoryOf(data.path, FIRST), join(data.path, 'moved-away'));
-  // The first run left something out, so that the directory need not be empty.
-  const next = await run(data.path, [first, second]);
+  const next = await run(data.path, [first, second], { mode: 'Missing' });
   expect(next.summary).toMatchObject({ restored: 1, kept: 3 });
   expect(verdictOf(next.summary)).toBe('Everything');
 });

@@ -5,10 +5,13 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { lsn } from '../../src/domain/lsn.ts';
 import { NO_MEMBERSHIP } from '../../src/domain/membership.ts';
@@ -164,6 +167,37 @@ describe('a directory that is not empty', () => {
     expect(walOf(data.path, FIRST)).toEqual(walOf(first.dataDirectory, FIRST));
   });
 
+  test('one that cannot be loaded is named though no peer knows it: that is no success', async () => {
+    using data = temporaryData();
+    await place(data.path, FIRST);
+    truncateSync(join(directoryOf(data.path, FIRST), 'safekeeper.control'), 2);
+    await using first = await startPeer(1, []);
+    await using second = await startPeer(2, []);
+    const { summary, outcomes } = await run(data.path, [first, second], { mode: 'Missing' });
+    expect(outcomes.get(FIRST)).toMatchObject({ kind: 'Refused', reason: 'ReplicaCorrupt' });
+    expect(verdictOf(summary)).toBe('Refused');
+  });
+
+  test('a part that was asked for by hand keeps no safekeeper from its next start', async () => {
+    using data = temporaryData();
+    await place(data.path, FIRST);
+    const silent = { url: `http://127.0.0.1:${await freePort()}` };
+    const { summary } = await run(data.path, [silent], { mode: 'Missing' });
+    expect(verdictOf(summary)).not.toBe('Everything');
+    await using http = new HttpClient();
+    const next = await restore(restoreOptions(data.path, [silent.url], http), new AbortController().signal);
+    expect(next).toEqual({ kind: 'NotNeeded', timelines: 1 });
+  });
+
+  test('a replica that nobody can vouch for is not called whole', async () => {
+    using data = temporaryData();
+    await place(data.path, FIRST);
+    const silent = { url: `http://127.0.0.1:${await freePort()}` };
+    const readList = async () => [{ tenantId: TENANT, timelineId: FIRST }] as never;
+    const { outcomes } = await run(data.path, [silent], { mode: 'Missing', readList });
+    expect(outcomes.get(FIRST)).toMatchObject({ kind: 'Refused', reason: 'WaitingForWitnesses' });
+  });
+
   test('what a replica in quarantine has voted in is not forgotten', async () => {
     using data = temporaryData();
     await place(join(data.path, 'quarantine'), FIRST, (file) => ({ ...file, term: term(9_000n) }));
@@ -175,6 +209,22 @@ describe('a directory that is not empty', () => {
     await using first = await startPeer(1, [FIRST]);
     await using second = await startPeer(2, [FIRST]);
     await run(data.path, [first, second]);
+    expect(controlFileOf(data.path, FIRST).term).toBe(9_000n + 1_024n);
+  });
+
+  test('nor is it when a hollow replica with a lower term is there again', async () => {
+    using data = temporaryData();
+    await place(join(data.path, 'quarantine'), FIRST, (file) => ({ ...file, term: term(9_000n) }));
+    renameSync(
+      directoryOf(join(data.path, 'quarantine'), FIRST),
+      join(data.path, 'quarantine', `${TENANT}_${FIRST}_1`),
+    );
+    rmSync(join(data.path, 'quarantine', TENANT), { recursive: true });
+    const none = { commitLsn: lsn(0n), remoteConsistentLsn: lsn(0n), backupLsn: lsn(0n) };
+    await place(data.path, FIRST, (file) => ({ ...file, ...none, term: term(8n) }));
+    await using first = await startPeer(1, [FIRST], (file) => ({ ...file, peerHorizonLsn: file.commitLsn }));
+    await using second = await startPeer(2, [FIRST], (file) => ({ ...file, peerHorizonLsn: file.commitLsn }));
+    await run(data.path, [first, second], { mode: 'Missing', replaceHollow: true });
     expect(controlFileOf(data.path, FIRST).term).toBe(9_000n + 1_024n);
   });
 });
@@ -281,6 +331,27 @@ describe('a list in place of the peers', () => {
     const { outcomes, summary } = await run(data.path, [first, second], { readList });
     expect(outcomes.get(FIRST)).toMatchObject({ kind: 'Refused', reason: 'NotAMember' });
     expect(verdictOf(summary)).toBe('Refused');
+  });
+
+  test('waits for a peer that comes up later', async () => {
+    using data = temporaryData();
+    await using first = await startPeer(1, [FIRST]);
+    await using second = await startPeer(2, [FIRST]);
+    const port = await freePort();
+    const readList = async () => [{ tenantId: TENANT, timelineId: FIRST }] as never;
+    const running = run(data.path, [first, { url: `http://127.0.0.1:${port}` }], {
+      readList,
+      unknownTimeoutMs: 60_000,
+    });
+    await delay(300);
+    const door = createServer((socket) => {
+      const upstream = connect(Number(new URL(second.url).port), '127.0.0.1');
+      socket.on('error', () => upstream.destroy());
+      upstream.on('error', () => socket.destroy());
+      socket.pipe(upstream).pipe(socket);
+    }).listen(port, '127.0.0.1');
+    const { summary } = await running.finally(() => door.close());
+    expect(verdictOf(summary)).toBe('Everything');
   });
 
   test('names a timeline that nobody has', async () => {
