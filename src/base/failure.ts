@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { printable } from './printable.ts';
 
 /** What the caller may do about a failure: try again later, give up, or wait until its input changes. */
 export type Retry = 'backoff' | 'never' | 'after-change';
@@ -23,7 +24,7 @@ export class Failure extends Error {
 export function describeError(error: unknown): string {
   const parts: string[] = [];
   for (let current = error, depth = 0; current !== undefined && depth < 8; depth++) {
-    const text = describeOne(current).replaceAll(/\s*\n\s*/g, ' ');
+    const text = printable(describeOne(current).replaceAll(/\s*\n\s*/g, ' '));
     if (text !== '' && !parts.some((part) => part.includes(text))) parts.push(text);
     current = current instanceof Error ? current.cause : undefined;
   }

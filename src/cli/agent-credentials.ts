@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import type { AgentOptions } from '../agent/agent.ts';
 import { systemClock } from '../base/clock.ts';
-import { Failure } from '../base/failure.ts';
 import type { Logger } from '../base/log.ts';
 import { readTexts } from '../disk/read-texts.ts';
 import type { HttpClientOptions, TokenSource } from '../http/client.ts';
@@ -9,6 +8,7 @@ import type { CredentialSource } from '../http/reloaded.ts';
 import { type KeyPair, openClientTls, openServerTls } from '../http/tls.ts';
 import { fixedToken, openTokenFile } from '../http/token-file.ts';
 import { openPublicKeys, TokenVerifier } from '../http/token-verifier.ts';
+import { badUsage } from './errors.ts';
 
 /** Paths of files, or for `httpAuthPublicKeyPath`, `tlsClientCa` and `sslCaFile` of directories of files. */
 export interface CredentialFlags extends OutgoingFlags {
@@ -110,8 +110,4 @@ function keyPair(
 
 function credentialSource(log: Logger): CredentialSource {
   return { read: readTexts, clock: systemClock, log };
-}
-
-function badUsage(message: string): Failure {
-  return new Failure('BadUsage', message, { retry: 'never' });
 }

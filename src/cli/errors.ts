@@ -9,8 +9,8 @@ export function badUsage(message: string): Failure {
 }
 
 /** Exit code 3: it could be done, and is not, for safety. */
-export function refused(message: string): Failure {
-  return new Failure('Refused', message, { retry: 'never' });
+export function refused(message: string, cause?: unknown): Failure {
+  return new Failure('Refused', message, { retry: 'never', cause });
 }
 
 /** By the reason of a Failure; anything else has just failed. */

@@ -1,4 +1,3 @@
-import pc from 'picocolors';
 import { formatTenantTimelineId } from '../domain/ids.ts';
 import { formatLsn } from '../domain/lsn.ts';
 import type { Member } from '../domain/membership.ts';
@@ -8,21 +7,31 @@ import { type Finding, severityOf } from '../inspect/finding.ts';
 import { type DirectoryReport, isSound, type TimelineReport } from '../inspect/report.ts';
 import type { ControlFile } from '../safekeeper/control-file.ts';
 import type { InspectTotals, InspectView } from './inspect-view.ts';
+import type { Glyphs } from './terminal/glyphs.ts';
+import type { Colors } from './terminal/paint.ts';
 
 const WIDTHS = [65, 10, 11, 6, 19, 19, 9] as const;
 const TITLES = ['TENANT/TIMELINE', 'WAL', 'TERM (LOG)', 'GEN', 'COMMIT_LSN', 'END OF WAL', 'SEGMENTS'] as const;
 const INDENT = '    ';
 const MIB = 1024 * 1024;
 
+/** Colours and signs for one output. */
+export interface Look {
+  readonly colors: Colors;
+  readonly glyphs: Glyphs;
+}
+
 /** A line a timeline, what is found below it, a summary at the end. */
 export class InspectTable implements InspectView {
   private readonly write: (text: string) => Promise<void>;
   /** Shows all that the control files say. */
   private readonly isVerbose: boolean;
+  private readonly look: Look;
   private isBegun = false;
 
-  constructor(write: (text: string) => Promise<void>, isVerbose: boolean) {
+  constructor(write: (text: string) => Promise<void>, isVerbose: boolean, look: Look) {
     this.write = write;
+    this.look = look;
     this.isVerbose = isVerbose;
   }
 
@@ -31,22 +40,24 @@ export class InspectTable implements InspectView {
   }
 
   async timeline(report: TimelineReport): Promise<void> {
-    const lines = this.isBegun ? [] : [pc.bold(`  ${columns(TITLES)}`)];
+    const lines = this.isBegun ? [] : [this.look.colors.bold(`  ${columns(TITLES)}`)];
     this.isBegun = true;
-    lines.push(`${mark(report)} ${columns(cells(report))}`);
+    lines.push(`${mark(report, this.look)} ${columns(cells(report))}`);
     if (this.isVerbose && report.controlFile !== undefined) {
       lines.push(
-        ...details(report.controlFile.content, report.controlFile.version).map((line) => pc.dim(INDENT + line)),
+        ...details(report.controlFile.content, report.controlFile.version).map((line) =>
+          this.look.colors.dim(INDENT + line),
+        ),
       );
     }
-    lines.push(...report.findings.map(findingLine));
+    lines.push(...report.findings.map((finding) => findingLine(finding, this.look)));
     await this.write(`${lines.join('\n')}\n`);
   }
 
   async end(report: DirectoryReport, totals: InspectTotals): Promise<void> {
     const owner = report.safekeeperId === undefined ? '' : ` of safekeeper ${report.safekeeperId}`;
-    const lines = [...(this.isBegun ? [''] : []), ...report.findings.map(findingLine)];
-    lines.push(`${summaryMark(totals)} ${printable(report.path)}${owner}: ${summary(totals)}`);
+    const lines = [...(this.isBegun ? [''] : []), ...report.findings.map((finding) => findingLine(finding, this.look))];
+    lines.push(`${summaryMark(totals, this.look)} ${visible(report.path)}${owner}: ${summary(totals)}`);
     await this.write(`${lines.join('\n')}\n`);
   }
 }
@@ -84,7 +95,7 @@ function details(content: ControlFile, version: number): string[] {
     ...(creation.seconds > 0n ? [`created ${createdAt(creation.seconds)}`] : []),
     ...(eviction.kind === 'Offloaded' ? [`offloaded at ${formatLsn(eviction.flushLsn)}`] : []),
     ...partialBackup.map(
-      ({ status, name, flushLsn }) => `partial backup ${status} ${printable(name)} up to ${formatLsn(flushLsn)}`,
+      ({ status, name, flushLsn }) => `partial backup ${status} ${visible(name)} up to ${formatLsn(flushLsn)}`,
     ),
   ];
 }
@@ -95,22 +106,22 @@ function createdAt(seconds: bigint): string {
 }
 
 function listMembers(members: readonly Member[]): string {
-  return members.map(({ id, host, pgPort }) => `${id} (${printable(host)}:${pgPort})`).join(', ') || 'none';
+  return members.map(({ id, host, pgPort }) => `${id} (${visible(host)}:${pgPort})`).join(', ') || 'none';
 }
 
-function findingLine(finding: Finding): string {
+function findingLine(finding: Finding, { colors, glyphs }: Look): string {
   const isProblem = severityOf(finding) === 'Problem';
-  const kind = isProblem ? pc.red(finding.kind) : pc.yellow(finding.kind);
-  return `${INDENT}${isProblem ? pc.red('✖') : pc.yellow('▲')} ${kind}: ${printable(explainFinding(finding))}`;
+  const kind = isProblem ? colors.red(finding.kind) : colors.yellow(finding.kind);
+  return `${INDENT}${isProblem ? colors.red(glyphs.needsYou) : colors.yellow(glyphs.atRisk)} ${kind}: ${visible(explainFinding(finding))}`;
 }
 
-function mark(report: TimelineReport): string {
-  if (!isSound(report)) return pc.red('✖');
-  return report.findings.length > 0 ? pc.yellow('▲') : pc.green('●');
+function mark(report: TimelineReport, { colors, glyphs }: Look): string {
+  if (!isSound(report)) return colors.red(glyphs.needsYou);
+  return report.findings.length > 0 ? colors.yellow(glyphs.atRisk) : colors.green(glyphs.redundant);
 }
 
-function summaryMark({ problemCount }: InspectTotals): string {
-  return problemCount > 0 ? pc.red('✖') : pc.green('●');
+function summaryMark({ problemCount }: InspectTotals, { colors, glyphs }: Look): string {
+  return problemCount > 0 ? colors.red(glyphs.needsYou) : colors.green(glyphs.redundant);
 }
 
 function summary(totals: InspectTotals): string {
@@ -138,7 +149,7 @@ function columns(texts: readonly string[]): string {
 }
 
 /** Names of files and hosts may hold anything: what a terminal would act on is shown instead. */
-function printable(text: string): string {
+function visible(text: string): string {
   return Array.from(text, (letter) => (isControl(letter) ? `\\x${hex(letter)}` : letter)).join('');
 }
 

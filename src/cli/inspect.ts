@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import { describeError, Failure } from '../base/failure.ts';
+import { describeError } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
 import { nodeFileSystem } from '../disk/node-file-system.ts';
 import { findPidLockHolder } from '../disk/pid-lock.ts';
@@ -19,6 +19,10 @@ import { InspectTable } from './inspect-table.ts';
 import type { InspectTotals, InspectView } from './inspect-view.ts';
 import { openOutput } from './output.ts';
 import { stopSignal } from './stop-signal.ts';
+import { badUsage } from './errors.ts';
+import { ASCII_GLYPHS, UNICODE_GLYPHS } from './terminal/glyphs.ts';
+import { knowsUnicode } from './terminal/output.ts';
+import { colorsFor } from './terminal/paint.ts';
 
 interface InspectFlags {
   readonly dataDir?: string;
@@ -67,7 +71,12 @@ async function inspect(dataDirectory: string, flags: InspectFlags): Promise<numb
   // Whatever is under way listens; how much that can be is bounded elsewhere.
   setMaxListeners(0, signal);
   const write = (text: string) => output.write(text, signal);
-  const view = flags.json ? new InspectJson(write) : new InspectTable(write, flags.verbose === true);
+  const view = flags.json
+    ? new InspectJson(write)
+    : new InspectTable(write, flags.verbose === true, {
+        colors: colorsFor(process.stdout, process.env),
+        glyphs: knowsUnicode(process.env) ? UNICODE_GLYPHS : ASCII_GLYPHS,
+      });
   const inUseBy = await findPidLockHolder(dataDirectory);
   const script = workerScript();
   await using threads =
@@ -160,8 +169,4 @@ function parseThreads(text: string): number {
   const count = Number(text);
   if (/^[1-9][0-9]*$/.test(text) && count <= limits.inspectThreadsMax) return count;
   throw new InvalidArgumentError(`It must be a whole number from 1 to ${limits.inspectThreadsMax}.`);
-}
-
-function badUsage(problem: string): Failure {
-  return new Failure('BadUsage', `error: ${problem}`, { retry: 'never' });
 }

@@ -29,13 +29,14 @@ import type { BodyWatch, SnapshotBody } from '../transfer/watched-body.ts';
 import { addOutgoingOptions, openOutgoing, type OutgoingFlags } from './agent-credentials.ts';
 import { durationOption } from './duration-option.ts';
 import { canRedraw } from './terminal/output.ts';
-import { endRefused, interrupted } from './refusals.ts';
+import { asRefusal, interrupted } from './refusals.ts';
 import { remoteStorageOption } from './remote-storage.ts';
 import { collectUrls, parseIds, peerUrlsOf } from './restore/options.ts';
 import { parseSafekeeperIdArgument } from './safekeeper-id-argument.ts';
 import { stopSignal } from './stop-signal.ts';
 import { parseTimelineArgument } from './timeline-argument.ts';
 import { createTransferView, type TransferView } from './transfer-view.ts';
+import { badUsage } from './errors.ts';
 
 interface InstallFlags extends OutgoingFlags {
   readonly dataDir: string;
@@ -101,7 +102,7 @@ async function install(file: string, flags: InstallFlags): Promise<void> {
   try {
     await run(file, flags, stop);
   } catch (thrown) {
-    endRefused(stop.aborted ? interrupted(stop, 'installed') : thrown, REFUSALS);
+    throw asRefusal(stop.aborted ? interrupted(stop, 'installed') : thrown, REFUSALS);
   }
 }
 
@@ -153,7 +154,7 @@ interface Input {
 async function openInput(file: string, memory: TransferMemory): Promise<Input> {
   const isPipe = file === PIPE;
   if (isPipe && process.stdin.isTTY) {
-    throw new Failure('BadUsage', 'an archive is not read from a terminal: give a file, or a pipe');
+    throw badUsage('an archive is not read from a terminal: give a file, or a pipe');
   }
   const watch: BodyWatch = {
     stallTimeoutMs: limits.snapshotStallTimeoutMs,

@@ -1,11 +1,9 @@
 import { describeError, Failure } from '../base/failure.ts';
-import { EXIT } from './program.ts';
+import { refused } from './errors.ts';
 
-/** Ends the command with exit code 3 when the error is a Failure of one of the reasons; any other error is thrown on. */
-export function endRefused(error: unknown, reasons: ReadonlySet<string>): void {
-  if (!(error instanceof Failure) || !reasons.has(error.reason)) throw error;
-  process.stderr.write(`${describeError(error)}\n`);
-  process.exitCode = EXIT.refused;
+/** What ends the command with exit code 3 when the error is a Failure of one of the reasons; any other error as it is. */
+export function asRefusal(error: unknown, reasons: ReadonlySet<string>): unknown {
+  return error instanceof Failure && reasons.has(error.reason) ? refused(describeError(error), error) : error;
 }
 
 /** Of a command that a signal ended before anything was `done` ("written"). */

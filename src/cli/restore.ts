@@ -13,7 +13,8 @@ import { StorageControllerClient } from '../safekeeper/storage-controller.ts';
 import { TransferRegistry } from '../transfer/transfer-progress.ts';
 import { openOutgoing } from './agent-credentials.ts';
 import { canRedraw } from './terminal/output.ts';
-import { EXIT } from './program.ts';
+import { badUsage, EXIT, exitCodeOf as exitCodeOfError, finalText } from './errors.ts';
+import { asRefusal } from './refusals.ts';
 import { addRestoreOptions, peerUrlsOf, type RestoreFlags } from './restore/options.ts';
 import { exitCodeOf, summaryJson, summaryLines } from './restore/summary.ts';
 import { startTextfile } from './restore/textfile.ts';
@@ -33,22 +34,19 @@ export function restoreCommand(): Command {
   const command = new Command('restore').description(
     'refill the data directory of a safekeeper that does not run from the other safekeepers, as init container or by hand',
   );
-  return addRestoreOptions(command).action(async (flags: RestoreFlags) => {
-    process.exitCode = await run(flags);
+  return addRestoreOptions(command).action(async (flags: RestoreFlags, self: Command) => {
+    process.exitCode = await run(flags, self.optsWithGlobals<{ debug?: boolean }>().debug === true);
   });
 }
 
-async function run(flags: RestoreFlags): Promise<number> {
+async function run(flags: RestoreFlags, isDebug: boolean): Promise<number> {
   const peerUrls = peerUrlsOf(flags);
-  const isTerminal = canRedraw(process.stdout, process.env);
+  if (flags.storageControllerTokenPath !== undefined && flags.storageController === undefined)
+    throw badUsage('--storage-controller-token-path is the token for --storage-controller, which is not given');
   // Lines of the log would tear the picture.
-  const log = createLogger(isTerminal ? 'silent' : flags.logLevel);
+  const tearsPicture = canRedraw(process.stdout, process.env) && process.stderr.isTTY;
+  const log = createLogger(tearsPicture ? 'silent' : flags.logLevel);
   const stop = stopSignal();
-  const outgoing = await openOutgoing(flags, process.env, log);
-  await using http = new HttpClient({ ...outgoing, connectionsPerHostMax: flags.concurrency + SPARE_CONNECTIONS });
-  await using controllerHttp = await openControllerHttp(flags, log);
-  const random = () => randomBytes(16).toString('hex');
-  await using remoteStorage = flags.remoteStorage && openRemoteStorage(flags.remoteStorage, random);
   const transfers = new TransferRegistry(systemClock);
   const dataDirectory = resolve(flags.dataDir);
   keepHeapSmall();
@@ -60,53 +58,69 @@ async function run(flags: RestoreFlags): Promise<number> {
     flags.textfile === undefined
       ? undefined
       : startTextfile({ path: flags.textfile, files: nodeFileSystem, tally, ...common });
-  const options: RestoreOptions = {
-    dataDirectory,
-    safekeeperId: flags.id,
-    mode: flags.missing === true || flags.replaceHollow === true ? 'Missing' : 'OnlyIfEmpty',
-    replaceHollow: flags.replaceHollow === true,
-    peerUrls,
-    storageController:
-      controllerHttp && new StorageControllerClient({ http: controllerHttp, url: controllerUrl ?? '' }),
-    readList: timelinesFile === undefined ? undefined : () => readTimelinesFile(nodeFileSystem, timelinesFile),
-    declared: flags.members,
-    concurrencyMax: flags.concurrency,
-    perDonorMax: flags.perDonor,
-    attemptsMax: flags.attempts,
-    timeoutMs: flags.timeout,
-    unknownTimeoutMs: flags.unknownTimeout,
-    stallTimeoutMs: flags.stallTimeout,
-    files: nodeFileSystem,
-    diskUsage: nodeDiskUsage,
-    http,
-    remoteStorage,
-    tally,
-    random,
-    ...common,
+  const work = async (): Promise<RestoreResult> => {
+    const outgoing = await openOutgoing(flags, process.env, log);
+    await using http = new HttpClient({ ...outgoing, connectionsPerHostMax: flags.concurrency + SPARE_CONNECTIONS });
+    await using controllerHttp = await openControllerHttp(flags, log);
+    const random = () => randomBytes(16).toString('hex');
+    await using remoteStorage = flags.remoteStorage && openRemoteStorage(flags.remoteStorage, random);
+    const options: RestoreOptions = {
+      dataDirectory,
+      safekeeperId: flags.id,
+      mode: flags.missing === true || flags.replaceHollow === true ? 'Missing' : 'OnlyIfEmpty',
+      replaceHollow: flags.replaceHollow === true,
+      peerUrls,
+      storageController:
+        controllerHttp && new StorageControllerClient({ http: controllerHttp, url: controllerUrl ?? '' }),
+      readList: timelinesFile === undefined ? undefined : () => readTimelinesFile(nodeFileSystem, timelinesFile),
+      declared: flags.members,
+      concurrencyMax: flags.concurrency,
+      perDonorMax: flags.perDonor,
+      attemptsMax: flags.attempts,
+      timeoutMs: flags.timeout,
+      unknownTimeoutMs: flags.unknownTimeout,
+      stallTimeoutMs: flags.stallTimeout,
+      files: nodeFileSystem,
+      diskUsage: nodeDiskUsage,
+      http,
+      remoteStorage,
+      tally,
+      random,
+      ...common,
+    };
+    return await restore(options, stop);
   };
-  const exitCode = await tell(view, flags, () => restore(options, stop));
+  const exitCode = await tell(view, flags, isDebug, work);
   await textfile?.finish(exitCode);
   return exitCode;
 }
 
 /** Runs it and says how it ended: in text on a terminal, as one JSON line anywhere else. */
-async function tell(view: RestoreView, flags: RestoreFlags, work: () => Promise<RestoreResult>): Promise<number> {
+async function tell(
+  view: RestoreView,
+  flags: RestoreFlags,
+  isDebug: boolean,
+  work: () => Promise<RestoreResult>,
+): Promise<number> {
   let result: RestoreResult;
   try {
     result = await work().finally(() => view[Symbol.dispose]());
   } catch (error) {
-    const reason = error instanceof Failure ? error.reason : 'Failed';
-    const refused = REFUSALS.has(reason);
-    print(view, [describeError(error)], {
-      result: refused ? 'Refused' : 'Nothing',
-      reason,
-      message: describeError(error),
-    });
-    return refused ? EXIT.refused : EXIT.failed;
+    const refusal = asRefusal(error, REFUSALS);
+    if (exitCodeOfError(refusal) === EXIT.usage) throw refusal;
+    if (view.isTerminal || isDebug) process.stderr.write(`${finalText(refusal, isDebug)}\n`);
+    const exitCode = exitCodeOfError(refusal);
+    if (!view.isTerminal) {
+      const reason = error instanceof Failure ? error.reason : 'Failed';
+      const result = exitCode === EXIT.refused ? 'Refused' : 'Nothing';
+      printJson({ result, reason, message: describeError(error) });
+    }
+    return exitCode;
   }
   if (result.kind === 'NotNeeded') {
     const text = `There are ${result.timelines} timelines already: nothing was looked for (--missing does).`;
-    print(view, [text], { result: 'NotNeeded', timelines: result.timelines });
+    if (view.isTerminal) process.stdout.write(`${text}\n`);
+    else printJson({ result: 'NotNeeded', timelines: result.timelines });
     return EXIT.done;
   }
   const { summary } = result;
@@ -115,8 +129,8 @@ async function tell(view: RestoreView, flags: RestoreFlags, work: () => Promise<
   return exitCodeOf(summary, flags.onPartial);
 }
 
-function print(view: RestoreView, lines: readonly string[], fields: Readonly<Record<string, unknown>>): void {
-  process.stdout.write(view.isTerminal ? `${lines.join('\n')}\n` : `${JSON.stringify(fields)}\n`);
+function printJson(fields: Readonly<Record<string, unknown>>): void {
+  process.stdout.write(`${JSON.stringify(fields)}\n`);
 }
 
 /** Its token is another one than the safekeepers'. */

@@ -22,12 +22,13 @@ import { openDirectorySnapshot, requestSnapshot, type SnapshotSource } from '../
 import { TransferMemory } from '../transfer/transfer-memory.ts';
 import { addOutgoingOptions, openOutgoing, type OutgoingFlags } from './agent-credentials.ts';
 import { canRedraw } from './terminal/output.ts';
-import { endRefused, interrupted } from './refusals.ts';
+import { asRefusal, interrupted } from './refusals.ts';
 import { remoteStorageOption } from './remote-storage.ts';
 import { parseSafekeeperIdArgument } from './safekeeper-id-argument.ts';
 import { stopSignal } from './stop-signal.ts';
 import { parseTimelineArgument } from './timeline-argument.ts';
 import { createTransferView } from './transfer-view.ts';
+import { badUsage } from './errors.ts';
 
 interface SnapshotFlags extends OutgoingFlags {
   readonly from: string;
@@ -75,13 +76,13 @@ The file is complete and checked as soon as it is there. Exit code 0: written, 1
 
 async function snapshot(id: TenantTimelineId, flags: SnapshotFlags): Promise<void> {
   if (flags.to === PIPE && process.stdout.isTTY) {
-    throw new Failure('BadUsage', 'an archive is not written to a terminal: give a file with --to, or a pipe');
+    throw badUsage('an archive is not written to a terminal: give a file with --to, or a pipe');
   }
   const stop = stopSignal();
   try {
     await run(id, flags, stop);
   } catch (error) {
-    endRefused(stop.aborted ? interrupted(stop, 'written') : error, REFUSALS);
+    throw asRefusal(stop.aborted ? interrupted(stop, 'written') : error, REFUSALS);
   }
 }
 

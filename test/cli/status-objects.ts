@@ -2,7 +2,7 @@ import { API_VERSION } from '../../src/api/names.ts';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../../src/api/resources.ts';
 import type { ReplicaEntry, SafekeeperTimelineStatus } from '../../src/api/timeline-status.ts';
 import type { ViewContext } from '../../src/cli/status/view-context.ts';
-import { UNICODE_GLYPHS } from '../../src/cli/status/glyphs.ts';
+import { UNICODE_GLYPHS } from '../../src/cli/terminal/glyphs.ts';
 import { averageRate } from '../../src/cli/status/rates.ts';
 
 /** When everything here is looked at. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../../src/api/resources.ts';
-import { ASCII_GLYPHS } from '../../src/cli/status/glyphs.ts';
+import { ASCII_GLYPHS } from '../../src/cli/terminal/glyphs.ts';
 import type { Overview } from '../../src/cli/status/overview.ts';
 import { reportLines } from '../../src/cli/status/report.ts';
 import { slimTimeline } from '../../src/cli/status/slim.ts';

@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { printable } from '../../src/base/printable.ts';
 import {
   clipLine,
   lineWidth,
   padEnd,
   plain,
-  printable,
   shortenName,
   span,
   takeColumns,

@@ -17,7 +17,10 @@ interface Container {
   readonly command: readonly string[];
   readonly env: ReadonlyArray<{
     readonly name: string;
-    readonly valueFrom: { readonly fieldRef: { readonly fieldPath: string } };
+    readonly valueFrom: {
+      readonly fieldRef?: { readonly fieldPath: string };
+      readonly secretKeyRef?: { readonly name: string; readonly key: string };
+    };
   }>;
   readonly volumeMounts: ReadonlyArray<{ readonly name: string; readonly mountPath: string }>;
   readonly securityContext: { readonly readOnlyRootFilesystem: boolean };
@@ -53,7 +56,9 @@ const [safekeeper] = pod.containers as [Container];
 describe('the init container of deploy/restore', () => {
   test('has the id from the ordinal, as its safekeeper does', () => {
     const fields = ({ env }: Container) =>
-      Object.fromEntries(env.map(({ name, valueFrom }) => [name, valueFrom.fieldRef.fieldPath]));
+      Object.fromEntries(
+        env.flatMap(({ name, valueFrom }) => (valueFrom.fieldRef ? [[name, valueFrom.fieldRef.fieldPath]] : [])),
+      );
     expect(fields(init)).toEqual({
       POD_NAME: 'metadata.name',
       POD_INDEX: "metadata.labels['apps.kubernetes.io/pod-index']",
@@ -71,6 +76,12 @@ describe('the init container of deploy/restore', () => {
     expect(safekeeper.command).toContain(`--datadir=${mounts(safekeeper).get('data')}`);
     const [token] = pod.volumes;
     expect(init.args).toContain(`--auth-token-path=${mounts(init).get(token!.name)}/${token!.secret.items[0]?.path}`);
+    // Who asks for tokens has the key for them, and a token of its own.
+    const key = `${mounts(safekeeper).get(token!.name)}/${token!.secret.items[1]?.path}`;
+    expect(safekeeper.command).toContain(`--http-auth-public-key-path=${key}`);
+    expect(
+      safekeeper.env.some(({ name, valueFrom }) => name === 'SAFEKEEPER_AUTH_TOKEN' && valueFrom.secretKeyRef),
+    ).toBe(true);
     // Both write to the volume, and nowhere else.
     expect(pod.securityContext.fsGroup).toBe(pod.securityContext.runAsUser);
     expect(init.securityContext.readOnlyRootFilesystem).toBe(true);

@@ -4,7 +4,9 @@ import type { DirectoryEntry, FileSystem, OpenFile } from '../../src/disk/file-s
 import { explainFinding } from '../../src/inspect/explain-finding.ts';
 import { severityOf } from '../../src/inspect/finding.ts';
 import { InspectJson } from '../../src/cli/inspect-json.ts';
+import { createColors } from 'picocolors';
 import { InspectTable } from '../../src/cli/inspect-table.ts';
+import { ASCII_GLYPHS } from '../../src/cli/terminal/glyphs.ts';
 import type { InspectView } from '../../src/cli/inspect-view.ts';
 import { parseLosslessJson } from '../../src/http/json.ts';
 import { checkInThisThread } from '../../src/inspect/stretch-threads.ts';
@@ -125,7 +127,10 @@ async function inspectAndShow(tree: Tree, deep: boolean): Promise<void> {
   const shown = { json: '', table: '' };
   const views: InspectView[] = [
     new InspectJson(async (text) => void (shown.json += text)),
-    new InspectTable(async (text) => void (shown.table += text), true),
+    new InspectTable(async (text) => void (shown.table += text), true, {
+      colors: createColors(false),
+      glyphs: ASCII_GLYPHS,
+    }),
   ];
   const counts = { timelineCount: timelines.length, unsoundCount: 0, problemCount: 0, noticeCount: 0, recordCount: 0 };
   for (const view of views) {

@@ -1,5 +1,4 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { Failure } from '../../base/failure.ts';
 import { limits } from '../../base/limits.ts';
 import type { LogLevel } from '../../base/log.ts';
 import { parseSafekeeperId, type SafekeeperId } from '../../domain/ids.ts';
@@ -9,6 +8,7 @@ import { durationOption } from '../duration-option.ts';
 import { remoteStorageOption } from '../remote-storage.ts';
 import { parseSafekeeperIdArgument } from '../safekeeper-id-argument.ts';
 import type { OnPartial } from './summary.ts';
+import { badUsage } from '../errors.ts';
 
 export interface RestoreFlags extends OutgoingFlags {
   readonly dataDir: string;
@@ -76,9 +76,15 @@ export function addRestoreOptions(command: Command): Command {
       '--storage-controller-token-path <file>',
       'token for the storage controller; otherwise $STORAGE_CONTROLLER_TOKEN',
     )
-    .option('--timelines-file <file>', 'takes the list of timelines from there: lines <tenant id>/<timeline id>')
+    .option(
+      '--timelines-file <file>',
+      'takes the list of timelines from there: lines <tenant id>/<timeline id>; a storage controller is then only asked which of them still belong here',
+    )
     .addOption(
-      new Option('--only-if-empty', 'do nothing where timelines are already (the default)').conflicts('missing'),
+      new Option('--only-if-empty', 'do nothing where timelines are already (the default)').conflicts([
+        'missing',
+        'replaceHollow',
+      ]),
     )
     .option('--missing', 'restore what lacks, also where timelines are already')
     .option(
@@ -116,10 +122,10 @@ export function peerUrlsOf({ peer, ownUrl }: Pick<RestoreFlags, 'peer' | 'ownUrl
   const urls = [...new Set(peer)].filter((url) => url !== ownUrl);
   if (urls.length === 0) {
     const message = 'no peers: name the other safekeepers with --peer, for example --peer http://safekeeper-1:7676';
-    throw new Failure('BadUsage', message, { retry: 'never' });
+    throw badUsage(message);
   }
   if (urls.length > limits.pullHostsMax) {
-    throw new Failure('BadUsage', `--peer names more than ${limits.pullHostsMax} safekeepers`, { retry: 'never' });
+    throw badUsage(`--peer names more than ${limits.pullHostsMax} safekeepers`);
   }
   return urls;
 }

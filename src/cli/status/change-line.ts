@@ -1,7 +1,8 @@
 import type { SafekeeperCluster, SafekeeperTimeline } from '../../api/resources.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import { keyOf } from '../../kube/object.ts';
-import { type Line, plain, printable, span } from '../terminal/line.ts';
+import { printable } from '../../base/printable.ts';
+import { type Line, plain, span } from '../terminal/line.ts';
 import type { LiveChange } from './live-store.ts';
 import { formatBytes } from '../terminal/quantities.ts';
 import { reasonOf, severityMark, severityOf, severityStyle } from './severity.ts';

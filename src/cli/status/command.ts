@@ -23,7 +23,7 @@ import { parseTargets } from '../targets.ts';
 import { type Line, plain } from '../terminal/line.ts';
 import { knowsUnicode } from '../terminal/output.ts';
 import { createPainter } from '../terminal/paint.ts';
-import { ASCII_GLYPHS, UNICODE_GLYPHS } from './glyphs.ts';
+import { ASCII_GLYPHS, UNICODE_GLYPHS } from '../terminal/glyphs.ts';
 import { LiveStore } from './live-store.ts';
 import { formatObjects, type ObjectFormat, streamObjects } from './objects-output.ts';
 import { isAllRedundant, type Overview } from './overview.ts';

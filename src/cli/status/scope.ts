@@ -64,8 +64,3 @@ export function includesCluster(scope: Scope, cluster: SafekeeperCluster, cluste
 export function clusterKeyOf({ metadata, spec }: SafekeeperTimeline): string {
   return objectKey({ namespace: metadata.namespace, name: spec.clusterRef.name });
 }
-
-/** One timeline or more by their own names: then all that is known of them is shown. */
-export function namesTimelinesOnly({ targets }: Scope, clusters: readonly SafekeeperCluster[]): boolean {
-  return targets.named.length > 0 && clusters.length === 0;
-}

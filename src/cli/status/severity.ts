@@ -2,7 +2,7 @@ import { assertNever } from '../../base/assert.ts';
 import type { SafekeeperCluster, SafekeeperTimeline } from '../../api/resources.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import type { Style } from '../terminal/line.ts';
-import type { Glyphs } from './glyphs.ts';
+import type { Glyphs } from '../terminal/glyphs.ts';
 
 /**
  * How much an object needs attention, the worst first: acknowledged commits may be gone, nothing goes on without a

@@ -3,17 +3,8 @@ import type { HistoryEntry, ReplicaEntry, SafekeeperTimelineStatus } from '../..
 import { formatLsn } from '../../domain/lsn.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import { keyOf } from '../../kube/object.ts';
-import {
-  type Line,
-  padEnd,
-  padStart,
-  plain,
-  printable,
-  shortenName,
-  type Span,
-  span,
-  widthOf,
-} from '../terminal/line.ts';
+import { printable } from '../../base/printable.ts';
+import { type Line, padEnd, padStart, plain, shortenName, type Span, span, widthOf } from '../terminal/line.ts';
 import { advice, isPausedItself } from './advice.ts';
 import { ageOf, formatAge, formatBytes } from '../terminal/quantities.ts';
 import { recoveryLine, summarizeProgress } from './recovery-line.ts';

@@ -1,5 +1,5 @@
 import type { RecoveryEntry } from '../../api/timeline-status.ts';
-import type { Glyphs } from './glyphs.ts';
+import type { Glyphs } from '../terminal/glyphs.ts';
 
 /** How things are shown, and by whom they were asked for. */
 export interface ViewContext {

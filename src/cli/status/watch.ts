@@ -1,6 +1,7 @@
 import { type Clock, formatTimestamp } from '../../base/clock.ts';
 import { keyOf } from '../../kube/object.ts';
-import { clipLine, type Line, plain, printable, span } from '../terminal/line.ts';
+import { printable } from '../../base/printable.ts';
+import { clipLine, type Line, plain, span } from '../terminal/line.ts';
 import { canRedraw, type Environment, type Output } from '../terminal/output.ts';
 import { createPainter } from '../terminal/paint.ts';
 import { Screen } from '../terminal/screen.ts';

@@ -1,4 +1,5 @@
-import { type Line, plain, printable, type Style, span, widthOf, wrapText } from '../terminal/line.ts';
+import { printable } from '../../base/printable.ts';
+import { type Line, plain, type Style, span, widthOf, wrapText } from '../terminal/line.ts';
 import type { ViewContext } from './view-context.ts';
 
 /** A text of any length behind `lead`, its further lines below its first one. */

@@ -5,7 +5,40 @@ export interface Glyphs {
   readonly full: string;
   readonly empty: string;
   readonly ellipsis: string;
+  readonly needsYou: string;
+  readonly atRisk: string;
+  readonly unseen: string;
+  readonly redundant: string;
+  /** Before what to do. */
+  readonly todo: string;
+  /** Before how far behind something is. */
+  readonly minus: string;
 }
 
-export const UNICODE_GLYPHS: Glyphs = { done: '✔', doing: '●', full: '█', empty: '░', ellipsis: '…' };
-export const ASCII_GLYPHS: Glyphs = { done: '+', doing: '>', full: '#', empty: '.', ellipsis: '~' };
+export const UNICODE_GLYPHS: Glyphs = {
+  done: '✔',
+  doing: '●',
+  full: '█',
+  empty: '░',
+  ellipsis: '…',
+  needsYou: '✖',
+  atRisk: '▲',
+  unseen: '○',
+  redundant: '●',
+  todo: '→',
+  minus: '−',
+};
+
+export const ASCII_GLYPHS: Glyphs = {
+  done: '+',
+  doing: '>',
+  full: '#',
+  empty: '.',
+  ellipsis: '~',
+  needsYou: 'x',
+  atRisk: '!',
+  unseen: '?',
+  redundant: '*',
+  todo: '->',
+  minus: '-',
+};

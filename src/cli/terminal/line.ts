@@ -10,8 +10,6 @@ export interface Span {
 
 export type Line = readonly Span[];
 
-/** Escape sequences, line ends, and what turns the direction of writing. */
-const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\u202A-\u202E\u2066-\u2069]+/gu;
 /** Far longer than any line; keeps the measuring of a text from taking long. */
 const MEASURED_LENGTH_MAX = 4_096;
 
@@ -21,11 +19,6 @@ export function span(text: string, style: Style): Span {
 
 export function plain(text: string): Span {
   return { text, style: 'plain' };
-}
-
-/** Text of others, for people: nothing in it moves the cursor or changes colours. */
-export function printable(text: string): string {
-  return text.replaceAll(UNPRINTABLE, ' ');
 }
 
 /** Columns that a text takes on a terminal. */

@@ -2,12 +2,19 @@ import { createColors } from 'picocolors';
 import type { Line, Style } from './line.ts';
 import type { Environment, Output } from './output.ts';
 
+export type Colors = ReturnType<typeof createColors>;
+
 /** Turns a line into text for one output. */
 export type Painter = (line: Line) => string;
 
-/** Colours on a terminal, unless NO_COLOR (https://no-color.org) says otherwise, and where FORCE_COLOR asks for them. */
+/** What makes text coloured for one output: colours on a terminal, unless NO_COLOR (https://no-color.org) says otherwise, and where FORCE_COLOR asks for them. */
+export function colorsFor(output: Output, environment: Environment): Colors {
+  return createColors(wantsColors(output, environment));
+}
+
+/** The same for lines. */
 export function createPainter(output: Output, environment: Environment): Painter {
-  const { bold, dim, green, yellow, red, cyan } = createColors(wantsColors(output, environment));
+  const { bold, dim, green, yellow, red, cyan } = colorsFor(output, environment);
   const styles: Readonly<Record<Style, (text: string) => string>> = {
     plain: (text) => text,
     bold,

@@ -6,7 +6,7 @@ import { withExamples } from '../help.ts';
 import { addNamespaceOptions, type NamespaceFlags } from '../kube-options.ts';
 import { describeLoss } from '../status/advice.ts';
 import { formatTarget } from '../targets.ts';
-import { printable } from '../terminal/line.ts';
+import { printable } from '../../base/printable.ts';
 import { type Console, processConsole } from './console.ts';
 import { decide, FORCE_DONOR, type OpenProposal, openProposal } from './decide.ts';
 import { refused } from '../errors.ts';

@@ -4,7 +4,7 @@ import { findCondition } from '../../kube/conditions.ts';
 import { isApiError } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/kube-client.ts';
 import { getOrNothing } from '../objects.ts';
-import { printable } from '../terminal/line.ts';
+import { printable } from '../../base/printable.ts';
 
 /** Why a recovery that was decided on does not start yet, for people. */
 export async function obstacles(
