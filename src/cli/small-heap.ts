@@ -1,9 +1,22 @@
-import { setFlagsFromString } from 'node:v8';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+
+/** Of V8's part for new objects: both halves. V8 begins with 2 MiB, returns to that when little happens, and would grow to 32. */
+const YOUNG_ENOUGH_BYTES = 8 * 1024 * 1024;
+const LOOK_INTERVAL_MS = 250;
 
 /**
  * What the long-running commands keep is small beside the garbage that they make: it is collected once the heap has grown
- * by half, not fourfold, and the part for new objects stays as small as it is after the start. To be called once started.
+ * by half, not fourfold. The part for new objects may double until it is large enough for most of what is new to be garbage
+ * when it is full, and no further. To be called once started.
  */
 export function keepHeapSmall(): void {
-  for (const flag of ['--heap-growing-percent=50', '--semi-space-growth-factor=1']) setFlagsFromString(flag);
+  for (const flag of ['--heap-growing-percent=50', '--no-parallel-scavenge']) setFlagsFromString(flag);
+  boundYoungGeneration();
+  setInterval(boundYoungGeneration, LOOK_INTERVAL_MS).unref();
+}
+
+function boundYoungGeneration(): void {
+  const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
+  const isEnough = young === undefined || young.space_size >= YOUNG_ENOUGH_BYTES;
+  setFlagsFromString(`--semi-space-growth-factor=${isEnough ? 1 : 2}`);
 }
