@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { SortedList } from '../../base/sorted-list.ts';
 import type { SafekeeperId } from '../../domain/ids.ts';
 import type { ObjectKey } from '../../kube/object.ts';
 import { type AdmissionLimits, multiply, type Pair, Room } from './room.ts';
@@ -46,6 +47,8 @@ export class Admission {
   private readonly onFree: (key: ObjectKey) => void;
   private readonly running = new Map<ObjectKey, Ticket>();
   private readonly waiting = new Map<ObjectKey, Ticket>();
+  /** The same tickets, most exposed first. */
+  private readonly line = new SortedList<Ticket>(byExposure);
   /** Those in line who know that it is worth asking again, and have not yet. */
   private readonly told = new Set<ObjectKey>();
   private readonly looks: Turns<Ticket>;
@@ -70,11 +73,13 @@ export class Admission {
   tryEnter(key: ObjectKey, recipient: SafekeeperId, donor: SafekeeperId, exposure: Exposure): Slot | undefined {
     const arrival = this.waiting.get(key)?.arrival ?? this.arrivals++;
     const ticket: Ticket = { ...exposure, key, recipient, donor, arrival };
+    this.leaveLine(key);
     this.waiting.set(key, ticket);
+    this.line.add(ticket);
     this.told.delete(key);
-    // Most who ask find it full: they must not cost a sort of the whole line each.
+    // Most who ask find it full: they must not cost a walk along the whole line each.
     if (!this.room().has(ticket) || !this.next().includes(ticket)) return undefined;
-    this.waiting.delete(key);
+    this.leaveLine(key);
     this.running.set(key, ticket);
     return {
       recipient,
@@ -87,7 +92,14 @@ export class Admission {
   /** Leaves the line: the timeline no longer needs a recovery. */
   withdraw(key: ObjectKey): void {
     this.told.delete(key);
-    if (this.waiting.delete(key)) this.announce();
+    if (this.leaveLine(key)) this.announce();
+  }
+
+  private leaveLine(key: ObjectKey): boolean {
+    const ticket = this.waiting.get(key);
+    if (ticket === undefined) return false;
+    this.line.delete(ticket);
+    return this.waiting.delete(key);
   }
 
   private async takeTurn(ticket: Ticket, signal: AbortSignal): Promise<Turn> {
@@ -119,8 +131,7 @@ export class Admission {
 
   /** Those in line who may enter now, most exposed first. */
   private next(): Ticket[] {
-    const line = [...this.waiting.values()].filter(({ key }) => !this.running.has(key)).sort(byExposure);
-    return this.room().takeAll(line);
+    return this.room().takeAll(this.line, ({ key }) => !this.running.has(key));
   }
 
   private announce(): void {
