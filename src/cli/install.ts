@@ -126,7 +126,7 @@ async function run(file: string, flags: InstallFlags, signal: AbortSignal): Prom
   requireTimeline(opened, flags.timeline);
   await using http = new HttpClient(await openOutgoing(flags, process.env, log));
   await using remoteStorage = flags.remoteStorage && openRemoteStorage(flags.remoteStorage, random);
-  const peers = new Peers({ urls, ownId, connect: (url) => new PeerClient({ http, url }) });
+  const peers = new Peers({ urls, ownId, clock: systemClock, connect: (url) => new PeerClient({ http, url }) });
   const recovery = await openRecovery(opened, flags, { peers, ownId, sinceMs, dataDirectory });
   const outcome = await installArchive(
     map,

@@ -110,7 +110,7 @@ export class OwnRecovery {
       ask: (id, signal) => this.ask(id, signal),
       identify: async (id, signal) => {
         const peer = peers.get(id);
-        return peer && { id: await peers.identityOf(peer, signal), url: peer.url };
+        return peer && { id: (await peer.identity.get(signal)).id, url: peer.url };
       },
     };
   }
@@ -147,9 +147,7 @@ export class OwnRecovery {
     signal: AbortSignal,
   ): Promise<ConfirmedRecovery | { readonly kind: 'Discarded'; readonly message: string }> {
     const { peers, timeline, ownId, ownTerm } = this.options;
-    // Should the last look choose another donor, its copy may have a commit_lsn that is behind, which is lawful.
-    const fence = { ...intent, persisting: [intent.donor] };
-    await prepareWitnesses(fence, timeline, (id) => peers.get(id)?.client, signal);
+    await prepareWitnesses(intent, timeline, (id) => peers.get(id)?.client, signal);
     const others = intent.members.all.filter((id) => id !== ownId);
     const reads = await readInOrder(this.source, ownId, others, signal);
     const disks = new Map([...this.disks].map(([id, { evidence }]) => [id, evidence]));

@@ -1,7 +1,9 @@
 import type { Clock } from '../base/clock.ts';
 import { Semaphore } from '../base/concurrency.ts';
 import { describeError, Failure } from '../base/failure.ts';
+import { SharedReading } from '../base/shared-reading.ts';
 import type { SafekeeperId } from '../domain/ids.ts';
+import type { NodeStatus } from '../safekeeper/api.ts';
 import type { PeerClient } from '../safekeeper/peer-client.ts';
 
 /** A safekeeper that was given by its address and has told its id. */
@@ -10,6 +12,8 @@ export interface Peer {
   /** Without a trailing slash. */
   readonly url: string;
   readonly client: PeerClient;
+  /** Who answers there now (rule R14). */
+  readonly identity: SharedReading<NodeStatus>;
   /** A debug dump reads whole files: one at a time (rule R13). */
   readonly dumps: Semaphore;
 }
@@ -21,21 +25,12 @@ export interface SilentPeer {
   readonly problem: unknown;
 }
 
-/** One reading of a peer's own id serves everybody who asks within this time: as long as a probe may take anyway. */
-const IDENTITY_AGE_MAX_MS = 200;
-
-interface Identity {
-  readonly startedMs: number;
-  readonly id: Promise<SafekeeperId>;
-}
-
 export interface PeersOptions {
   /** With scheme, each once. */
   readonly urls: readonly string[];
   readonly ownId: SafekeeperId;
   readonly connect: (url: string) => PeerClient;
-  /** Without it ids are read as often as they are asked for. */
-  readonly clock?: Pick<Clock, 'monotonicMs'>;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
 }
 
 /** The other safekeepers of one whose replicas are restored. Who is who they tell themselves. */
@@ -44,7 +39,6 @@ export class Peers {
   private readonly byId = new Map<SafekeeperId, Peer>();
   private readonly unanswered: Map<string, unknown>;
   private asking: Promise<void> | undefined;
-  private readonly identities = new Map<string, Identity>();
 
   constructor(options: PeersOptions) {
     this.options = options;
@@ -67,18 +61,6 @@ export class Peers {
 
   get(id: SafekeeperId): Peer | undefined {
     return this.byId.get(id);
-  }
-
-  /** Who answers now where the peer was (rule R14). Throws when nobody does, and for the signal of whoever asked first. */
-  async identityOf({ url, client }: Peer, signal: AbortSignal): Promise<SafekeeperId> {
-    const { clock } = this.options;
-    if (clock === undefined) return (await client.nodeStatus(signal)).id;
-    const startedMs = clock.monotonicMs();
-    const latest = this.identities.get(url);
-    if (latest !== undefined && startedMs - latest.startedMs <= IDENTITY_AGE_MAX_MS) return await latest.id;
-    const id = client.nodeStatus(signal).then((node) => node.id);
-    this.identities.set(url, { startedMs, id });
-    return await id;
   }
 
   /** By id. */
@@ -115,7 +97,8 @@ export class Peers {
         },
       );
     }
-    this.byId.set(id, { id, url, client, dumps: new Semaphore(1) });
+    const identity = new SharedReading((signal) => client.nodeStatus(signal), this.options.clock);
+    this.byId.set(id, { id, url, client, identity, dumps: new Semaphore(1) });
     this.unanswered.delete(url);
   }
 }

@@ -1,3 +1,4 @@
+import { systemClock } from '../../src/base/clock.ts';
 import { expect, test } from 'vitest';
 import type { SafekeeperId } from '../../src/domain/ids.ts';
 import { HttpClient } from '../../src/http/client.ts';
@@ -45,7 +46,7 @@ function dump(timeline: string, { generation, members, computes = 0, modified }:
 
 async function scan(urls: readonly string[], http: HttpClient) {
   const ownId = 3n as SafekeeperId;
-  const peers = new Peers({ urls, ownId, connect: (url) => new PeerClient({ http, url }) });
+  const peers = new Peers({ urls, ownId, clock: systemClock, connect: (url) => new PeerClient({ http, url }) });
   const inventory = new Inventory({ source: { kind: 'Peers' }, peers, ownId });
   return { found: await inventory.scan(never), inventory };
 }

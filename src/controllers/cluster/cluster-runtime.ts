@@ -1,10 +1,8 @@
 import type { ClusterSpec, SafekeeperAddress } from '../../api/cluster-spec.ts';
-import { Semaphore } from '../../base/concurrency.ts';
 import type { ResourceProblem } from '../../domain/conditions.ts';
 import type { SafekeeperId } from '../../domain/ids.ts';
 import type { LostReplica } from '../../domain/storm-brake.ts';
 import type { ObjectKey } from '../../kube/object.ts';
-import { SafekeeperClient } from '../../safekeeper/client.ts';
 import { StorageControllerClient } from '../../safekeeper/storage-controller.ts';
 import { Admission } from './admission.ts';
 import type { ClusterConnection } from './cluster-connection.ts';
@@ -14,7 +12,7 @@ import { EMPTY_INVENTORY, type Inventory } from './inventory.ts';
 import { Ownership } from './ownership.ts';
 import type { Discovery } from './pod-directory.ts';
 import { Pruner, type PrunerOptions } from './prune.ts';
-import { absentSafekeeper, type SafekeeperHandle } from './safekeeper-handle.ts';
+import { absentSafekeeper, connectSafekeeper, type SafekeeperHandle } from './safekeeper-handle.ts';
 import { Sweep, type SweepOptions } from './sweep.ts';
 import { TimelineNames } from './timeline-names.ts';
 
@@ -107,7 +105,7 @@ export class ClusterRuntime {
     );
     const absent = (id: SafekeeperId, url: string) => {
       const known = this.safekeepers.get(id);
-      return known?.isAbsent === true ? known : absentSafekeeper(id, url);
+      return known?.isAbsent === true ? known : absentSafekeeper(id, url, this.options.clock);
     };
     this.safekeepers = new Map(
       discovery.safekeepers.map(({ id, url }) => [id, connected.get(id) ?? absent(id, url)] as const),
@@ -123,8 +121,7 @@ export class ClusterRuntime {
       addresses.map(({ id, url, peerUrl }) => {
         const known = before.get(id);
         if (known?.isAbsent === false && known.url === url && known.peerUrl === peerUrl) return [id, known];
-        const client = new SafekeeperClient({ http: this.connection.safekeepers, url });
-        return [id, { id, url, peerUrl, client, isAbsent: false, dumps: new Semaphore(1) }];
+        return [id, connectSafekeeper({ id, url, peerUrl }, this.connection.safekeepers, this.options.clock)];
       }),
     );
   }

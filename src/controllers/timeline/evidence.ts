@@ -121,8 +121,8 @@ async function inspectDisk(
   return evidence;
 }
 
-async function readRoom({ client }: SafekeeperHandle, signal: AbortSignal): Promise<RoomEvidence> {
-  const usage = await client.filesystemUsage(signal);
+async function readRoom({ usage: reading }: SafekeeperHandle, signal: AbortSignal): Promise<RoomEvidence> {
+  const usage = await reading.get(signal);
   if (usage === undefined) return { kind: 'NotOffered' };
   return { kind: 'Measured', capacityBytes: usage.capacityBytes, usedBytes: usage.usageBytes };
 }

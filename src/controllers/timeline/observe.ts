@@ -41,7 +41,7 @@ function sourceOf(observer: Observer): recovery.ReplicaSource {
     identify: async (id, signal) => {
       const safekeeper = observer.cluster.safekeepers.get(id);
       if (safekeeper === undefined) return undefined;
-      const node = await safekeeper.client.nodeStatus(signal);
+      const node = await safekeeper.identity.get(signal);
       return { id: node.id, url: safekeeper.url };
     },
   };
