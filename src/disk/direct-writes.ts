@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
 import { errorCode } from '../base/failure.ts';
+import * as descriptor from './descriptor.ts';
 
 /** What block devices and file systems ask of the memory, the position and the size of a direct write, at most. */
 const ALIGNMENT_BYTES = 4096;
@@ -24,7 +24,7 @@ export function allocateAligned(sizeBytes: number): Buffer {
 export class DirectWrites implements AsyncDisposable {
   private readonly fd: number;
   /** Opened for the first piece; undefined: not offered here. */
-  private handle: Promise<FileHandle | undefined> | undefined;
+  private direct: Promise<number | undefined> | undefined;
 
   /** Of a file that stays open at least as long. */
   constructor(fd: number) {
@@ -34,10 +34,10 @@ export class DirectWrites implements AsyncDisposable {
   /** How many of the bytes were written; the rest is the caller's. */
   async write(bytes: Uint8Array, position: number): Promise<number> {
     if (!isAligned(bytes, position)) return 0;
-    const handle = await (this.handle ??= this.open());
-    if (handle === undefined) return 0;
+    const direct = await (this.direct ??= this.open());
+    if (direct === undefined) return 0;
     try {
-      return (await handle.write(bytes, 0, bytes.length, position)).bytesWritten;
+      return await descriptor.writev(direct, [bytes], position);
     } catch (error) {
       if (errorCode(error) !== 'EINVAL') throw error;
       return 0;
@@ -45,12 +45,13 @@ export class DirectWrites implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await (await this.handle)?.close();
+    const direct = await this.direct;
+    if (direct !== undefined) descriptor.close(direct);
   }
 
-  private async open(): Promise<FileHandle | undefined> {
+  private async open(): Promise<number | undefined> {
     try {
-      return await open(`/proc/self/fd/${this.fd}`, constants.O_WRONLY | constants.O_DIRECT);
+      return await descriptor.open(`/proc/self/fd/${this.fd}`, constants.O_WRONLY | constants.O_DIRECT);
     } catch {
       return undefined;
     }

@@ -1,7 +1,8 @@
 import { constants, type Dirent, type Stats } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { errorCode } from '../base/failure.ts';
 import { DirectWrites } from './direct-writes.ts';
+import * as descriptor from './descriptor.ts';
 import { HoleFinder } from './holes.ts';
 import type { EntryKind, Extent, FileStatus, FileSystem, OpenFile, OpenMode } from './file-system.ts';
 
@@ -16,7 +17,7 @@ const holes = new HoleFinder();
 
 /** The machine's own file system. */
 export const nodeFileSystem: FileSystem = {
-  open: async (path, mode) => new NodeFile(await open(path, OPEN_FLAGS[mode], 0o644)),
+  open: async (path, mode) => new NodeFile(await descriptor.open(path, OPEN_FLAGS[mode], 0o644)),
   status: async (path) => {
     try {
       return toStatus(await lstat(path));
@@ -33,36 +34,36 @@ export const nodeFileSystem: FileSystem = {
   rename,
   remove: (path) => rm(path, { recursive: true, force: true }),
   syncDirectory: async (path) => {
-    const directory = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    const directory = await descriptor.open(path, constants.O_RDONLY | constants.O_DIRECTORY);
     try {
-      await directory.sync();
+      await descriptor.sync(directory);
     } finally {
-      await directory.close();
+      descriptor.close(directory);
     }
   },
 };
 
 class NodeFile implements OpenFile {
-  private readonly handle: FileHandle;
+  private readonly fd: number;
   private readonly directWrites: DirectWrites;
 
-  constructor(handle: FileHandle) {
-    this.handle = handle;
-    this.directWrites = new DirectWrites(handle.fd);
+  constructor(fd: number) {
+    this.fd = fd;
+    this.directWrites = new DirectWrites(fd);
   }
 
   async readAt(buffer: Uint8Array, position: number): Promise<number> {
     let done = 0;
     while (done < buffer.length) {
-      const { bytesRead } = await this.handle.read(buffer, done, buffer.length - done, position + done);
-      if (bytesRead === 0) break;
-      done += bytesRead;
+      const count = await descriptor.read(this.fd, buffer.subarray(done), position + done);
+      if (count === 0) break;
+      done += count;
     }
     return done;
   }
 
   async extentAt(position: number): Promise<Extent> {
-    return holes.extentAt(this.handle.fd, position);
+    return holes.extentAt(this.fd, position);
   }
 
   async writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
@@ -71,33 +72,33 @@ class NodeFile implements OpenFile {
     let rest = withoutFirstBytes(buffers, directBytes);
     let at = position + directBytes;
     while (rest.length > 0) {
-      const { bytesWritten } = await this.handle.writev(rest, at);
-      at += bytesWritten;
-      rest = withoutFirstBytes(rest, bytesWritten);
+      const count = await descriptor.writev(this.fd, rest, at);
+      at += count;
+      rest = withoutFirstBytes(rest, count);
     }
   }
 
   datasync(): Promise<void> {
-    return this.handle.datasync();
+    return descriptor.datasync(this.fd);
   }
 
   sync(): Promise<void> {
-    return this.handle.sync();
+    return descriptor.sync(this.fd);
   }
 
   truncate(sizeBytes: number): Promise<void> {
-    return this.handle.truncate(sizeBytes);
+    return descriptor.truncate(this.fd, sizeBytes);
   }
 
   async status(): Promise<FileStatus> {
-    return toStatus(await this.handle.stat());
+    return toStatus(await descriptor.status(this.fd));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       await this.directWrites[Symbol.asyncDispose]();
     } finally {
-      await this.handle.close();
+      descriptor.close(this.fd);
     }
   }
 }
