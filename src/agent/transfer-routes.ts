@@ -30,7 +30,8 @@ export function snapshotRoute(context: AgentContext): Handler {
 /** `POST /v1/pull_timeline`. A client that goes away cancels its pull. */
 export function pullRoute(context: AgentContext): Handler {
   return async (call) => {
-    const { timelines, transfers, http, remoteStorage, stallTimeoutMs } = context;
+    const { timelines, transfers, http, remoteStorage, stallTimeoutMs, clock } = context;
+    const startedMs = clock.monotonicMs();
     const options = {
       connect: (url: string) => new PeerClient({ http, url }),
       transfers,
@@ -40,6 +41,11 @@ export function pullRoute(context: AgentContext): Handler {
     const request = parsePullBody(await call.readBody());
     try {
       const { safekeeperHost } = await handlePullRequest(timelines, request, options, call.signal);
+      if (safekeeperHost !== null) {
+        const { tenantId: tenant, timelineId: timeline } = request;
+        const elapsedMs = Math.round(clock.monotonicMs() - startedMs);
+        timelines.log.info({ tenant, timeline, donor: safekeeperHost, elapsedMs }, 'timeline pulled');
+      }
       return jsonAnswer({ safekeeper_host: safekeeperHost });
     } catch (error) {
       countFailure(context, 'Pull', error);

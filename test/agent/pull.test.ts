@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { describe, expect, test } from 'vitest';
 import { CONTROL_FILE_NAME } from '../../src/safekeeper/control-file-codec.ts';
 import { exchange, type Answered } from './exchange.ts';
@@ -49,6 +50,18 @@ async function timelineStatus(agent: TestAgent): Promise<Answered> {
 }
 
 describe('an agent pulls from an agent', () => {
+  test('its log says once what it pulled from whom and how long that took', async () => {
+    const lines: unknown[] = [];
+    const log = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) });
+    await using donor = await startDonor();
+    await using recipient = await startTestAgent({ id: 2, log });
+    await pull(recipient, [donor.url]);
+    // Nothing is pulled a second time.
+    await pull(recipient, [donor.url]);
+    const said = { msg: 'timeline pulled', tenant: TENANT, timeline: TIMELINE, donor: donor.url };
+    expect(lines).toEqual([expect.objectContaining({ ...said, elapsedMs: expect.any(Number) as number })]);
+  });
+
   test.each([
     'resident_partial',
     'resident_14_segments',

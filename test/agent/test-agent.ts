@@ -31,7 +31,15 @@ export interface TestAgentOptions
   extends Partial<
     Pick<
       AgentOptions,
-      'afterSnapshotList' | 'files' | 'stallTimeoutMs' | 'http' | 'tokens' | 'server' | 'registry' | 'remoteStorage'
+      | 'afterSnapshotList'
+      | 'files'
+      | 'stallTimeoutMs'
+      | 'http'
+      | 'tokens'
+      | 'server'
+      | 'registry'
+      | 'remoteStorage'
+      | 'log'
     >
   > {
   readonly id?: number;

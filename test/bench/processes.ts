@@ -2,6 +2,7 @@ import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 
 const PROGRAM = resolve(import.meta.dirname, '../../dist/safekeeper-operator.js');
 /** The most that a process ever had is only told while it runs. */
@@ -14,10 +15,22 @@ export interface ServerProcess extends AsyncDisposable {
   readonly pid: number;
 }
 
-/** The built agent on a data directory that exists; port 0 lets the system pick. */
-export function startAgentProcess(dataDirectory: string, id: number, port = 0): Promise<ServerProcess> {
+export interface AgentProcessOptions {
+  /** 0 lets the system pick. */
+  readonly port?: number;
+  /** Gets the lines of its log, from level info on; otherwise warnings appear on standard error. */
+  readonly onLogLine?: (line: string) => void;
+}
+
+/** The built agent on a data directory that exists. */
+export function startAgentProcess(
+  dataDirectory: string,
+  id: number,
+  { port = 0, onLogLine }: AgentProcessOptions = {},
+): Promise<ServerProcess> {
   const where = ['--data-dir', dataDirectory, '--listen', `127.0.0.1:${port}`];
-  return startServer(PROGRAM, ['agent', ...where, '--id', String(id), '--log-level', 'warn']);
+  const level = onLogLine === undefined ? 'warn' : 'info';
+  return startServer(PROGRAM, ['agent', ...where, '--id', String(id), '--log-level', level], onLogLine);
 }
 
 /** A plain file server for one file. */
@@ -43,9 +56,17 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   return peakMib;
 }
 
-export async function startServer(program: string, args: readonly string[]): Promise<ServerProcess> {
-  // The loader that runs the benchmark's own TypeScript would take memory and time of what is measured.
-  const child = fork(program, args, program.endsWith('.ts') ? {} : { execArgv: [] });
+export async function startServer(
+  program: string,
+  args: readonly string[],
+  onErrorLine?: (line: string) => void,
+): Promise<ServerProcess> {
+  const child = fork(program, args, {
+    // The loader that runs the benchmark's own TypeScript would take memory and time of what is measured.
+    ...(program.endsWith('.ts') ? {} : { execArgv: [] }),
+    stdio: ['ignore', 'inherit', onErrorLine === undefined ? 'inherit' : 'pipe', 'ipc'],
+  });
+  if (onErrorLine !== undefined && child.stderr !== null) createInterface(child.stderr).on('line', onErrorLine);
   const message = await Promise.race([once(child, 'message'), once(child, 'exit')]);
   const [first] = message as [{ url?: string } | number | null];
   if (typeof first !== 'object' || first?.url === undefined || child.pid === undefined) {

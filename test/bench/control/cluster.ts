@@ -26,7 +26,6 @@ export interface BenchCluster extends AsyncDisposable {
 export interface SafekeeperAddress {
   readonly id: number;
   readonly url: string;
-  readonly peerUrl?: string;
 }
 
 const NAMESPACES: ResourceType = {

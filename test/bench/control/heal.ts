@@ -5,7 +5,7 @@ import { type ServerProcess, startAgentProcess } from '../processes.ts';
 import { layTimeline } from '../timelines.ts';
 import { type BenchCluster, createObjects } from './cluster.ts';
 import { OperatorProcess, sum } from './operator.ts';
-import { startPullMeter, unionMs } from './pull-meter.ts';
+import { PullMeter, unionMs } from './pull-meter.ts';
 import { pause } from './start.ts';
 
 const TIMEOUT_MS = 900_000;
@@ -28,10 +28,9 @@ export async function benchHeal(cluster: BenchCluster, root: string, ids: readon
   await using one = await lay(1);
   await using three = await lay(3);
   const first = await lay(2);
-  await using meter = await startPullMeter(first.url);
   const safekeepers = [
     { id: 1, url: one.url },
-    { id: 2, url: meter.url, peerUrl: first.url },
+    { id: 2, url: first.url },
     { id: 3, url: three.url },
   ];
   await createObjects(cluster.client, namespace, safekeepers, SPEC, ids);
@@ -43,15 +42,24 @@ export async function benchHeal(cluster: BenchCluster, root: string, ids: readon
   await first[Symbol.asyncDispose]();
   await rm(dataOf(2), { recursive: true });
   await mkdir(dataOf(2));
-  await using second = await startAgentProcess(dataOf(2), 2, Number(new URL(first.url).port));
-  const returnedMs = performance.now();
-  meter.target = second.url;
-  while (sum(await operator.metrics(), 'safekeeper_operator_recoveries_total', 'result="Recovered"') < ids.length) {
-    if (performance.now() - returnedMs > TIMEOUT_MS) throw new Error('the timelines do not come back');
+  const meter = new PullMeter();
+  await using _second = await startAgentProcess(dataOf(2), 2, {
+    port: Number(new URL(first.url).port),
+    onLogLine: (line) => meter.readLine(line),
+  });
+  const returnedMs = Date.now();
+  // Questions to the operator would take it time.
+  const arePulled = () => meter.pulls.length >= ids.length;
+  const areRecovered = async () => {
+    const text = await operator.metrics();
+    return sum(text, 'safekeeper_operator_recoveries_total', 'result="Recovered"') >= ids.length;
+  };
+  while (!arePulled() || !(await areRecovered())) {
+    if (Date.now() - returnedMs > TIMEOUT_MS) throw new Error('the timelines do not come back');
     await pause(POLL_MS);
   }
   await operator.untilTimelines('AllReplicasPresent', ids.length, TIMEOUT_MS);
-  const readyMs = performance.now();
+  const readyMs = Date.now();
   const firstPullMs = Math.min(...meter.pulls.map(([start]) => start));
   console.log(`heal: ${((firstPullMs - returnedMs) / 1_000).toFixed(1)} s until the first pull, grace period included`);
   return {
