@@ -69,6 +69,9 @@ export function judgeStretches(
       seen.add(found.lsn);
       if (!isEnd && !isKnown && !isMissing(found)) findings.push({ kind: 'WalDamaged', at: found });
     }
+    const { unreadLsn: fromLsn } = verified;
+    const toLsn = stretch.limitLsn;
+    if (fromLsn !== undefined && toLsn !== undefined) findings.push({ kind: 'WalUnread', fromLsn, toLsn });
     findings.push(...judgeSeam(whole, stretch, verified));
     for (const oddity of verified.oddities) findings.push({ kind: 'WalOdd', oddity });
     const hidden = verified.oddityCount - verified.oddities.length;

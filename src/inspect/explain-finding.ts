@@ -83,6 +83,7 @@ function explainOfTimeline(finding: TimelineFinding): string {
     case 'PartialNotLast':
       return explainOfSegments(finding);
     case 'WalDamaged':
+    case 'WalUnread':
     case 'WalOdd':
     case 'CommitInsideRecord':
     case 'WalBehindEnd':
@@ -181,13 +182,15 @@ function explainOfSegments(finding: SegmentFinding): string {
 
 type WalFinding = Extract<
   TimelineFinding,
-  { kind: 'WalDamaged' | 'WalOdd' | 'CommitInsideRecord' | 'WalBehindEnd' | 'PostgresVersionUnknown' }
+  { kind: 'WalDamaged' | 'WalUnread' | 'WalOdd' | 'CommitInsideRecord' | 'WalBehindEnd' | 'PostgresVersionUnknown' }
 >;
 
 function explainOfWal(finding: WalFinding): string {
   switch (finding.kind) {
     case 'WalDamaged':
       return `${describeBreak(finding.at)}: WAL that was acknowledged as committed cannot be read here, and whoever reads this copy stops there. ${PULL_AGAIN}`;
+    case 'WalUnread':
+      return `From ${formatLsn(finding.fromLsn)} to ${formatLsn(finding.toLsn)} nothing was read, because too much before it is broken. ${PULL_AGAIN}`;
     case 'WalOdd':
       return `${describeOddity(finding.oddity)}: the disk does not hold what was written. ${PULL_AGAIN}`;
     case 'CommitInsideRecord':

@@ -43,6 +43,7 @@ export type TimelineFinding =
   | { readonly kind: 'SegmentsOffloaded'; readonly segments: Segments }
   | { readonly kind: 'PartialNotLast'; readonly name: string }
   | { readonly kind: 'WalDamaged'; readonly at: WalBreak }
+  | { readonly kind: 'WalUnread'; readonly fromLsn: Lsn; readonly toLsn: Lsn }
   | { readonly kind: 'WalOdd'; readonly oddity: WalOddity }
   | { readonly kind: 'CommitInsideRecord'; readonly commitLsn: Lsn; readonly recordEndLsn: Lsn }
   | { readonly kind: 'WalBehindEnd'; readonly endLsn: Lsn; readonly recordLsn: Lsn }

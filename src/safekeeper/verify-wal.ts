@@ -44,6 +44,8 @@ export interface VerifiedStretch {
    * exactly one, the end of the WAL.
    */
   readonly breaks: readonly WalBreak[];
+  /** Up to the limit nothing was read from here on, because too much before it is broken. */
+  readonly unreadLsn: Lsn | undefined;
   /** What is not as it was written, though it could be read on; the first few of `oddityCount`. */
   readonly oddities: readonly WalOddity[];
   readonly oddityCount: number;
@@ -103,7 +105,8 @@ export async function verifyWal(
       const sizeBytes = (isOver && limitLsn !== undefined ? limitLsn : end.endLsn) - startLsn;
       const counted = { oddities, oddityCount, recordCount, sizeBytes };
       const { endLsn, switchedAt } = end;
-      return { firstRecord, boundaryLsn, lastRecordLsn, endLsn, switchedAt, breaks, ...counted };
+      const unreadLsn = isOver ? undefined : next;
+      return { firstRecord, boundaryLsn, lastRecordLsn, endLsn, switchedAt, breaks, unreadLsn, ...counted };
     }
     at = next;
     insideRecord = true;

@@ -226,17 +226,23 @@ test('a stretch that ends inside the file of its limit reads no further', async 
   });
 });
 
-test('what is remembered of a wholly damaged stretch is bounded', async () => {
+test('what is remembered of a wholly damaged stretch is bounded, and what was not read is named', async () => {
   const chain = chainOf(lsn(BigInt(32 * MIB)), randomRecords(seededRandom(1), 3_000, 100_000));
   const damage = chain.pieces.map(({ lsn: at, bytes }) => ({ lsn: at, bytes: Buffer.alloc(bytes.length, 0x5a) }));
   const wal = new SparseWal(MIB, damage);
   const limitLsn = chain.records.at(-1)?.endLsn as Lsn;
   const common = { walSegmentSize: MIB, pgVersion: PG_VERSION, systemId: SYSTEM_ID };
   const stretch: WalStretch = { ...common, startLsn: chain.startLsn, insideRecord: true, limitLsn };
-  const bounds = { breakCountMax: 3, oddityCountMax: 3 };
+  const bounds = { breakCountMax: 2, oddityCountMax: 2 };
   const verified = await verifyWal(wal, stretch, buffers, bounds, signal);
-  expect(verified.breaks).toHaveLength(3);
+  expect(verified.breaks).toHaveLength(2);
   expect(new Set(verified.breaks.map(({ problem }) => problem))).toEqual(new Set(['PageMagic']));
+  // Of three files, with one each.
+  expect(verified.unreadLsn).toBe(BigInt(34 * MIB));
+  const findings = judgeStretches([stretch], [{ verified, recordBehindEndLsn: undefined }]);
+  expect(findings.filter(({ kind }) => kind === 'WalUnread')).toEqual([
+    { kind: 'WalUnread', fromLsn: BigInt(34 * MIB), toLsn: limitLsn },
+  ]);
 });
 
 /** The part of the piece that lies in `[start, start + sizeBytes)`. */
