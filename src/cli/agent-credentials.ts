@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { AgentOptions } from '../agent/agent.ts';
 import { systemClock } from '../base/clock.ts';
+import { Failure } from '../base/failure.ts';
 import type { Logger } from '../base/log.ts';
 import { readTexts } from '../disk/read-texts.ts';
 import type { HttpClientOptions, TokenSource } from '../http/client.ts';
@@ -60,11 +61,18 @@ export async function openIncoming(
   const { httpAuthPublicKeyPath: keys, tlsClientCa: clientCa } = flags;
   const pair = keyPair('--tls-cert', flags.tlsCert, '--tls-key', flags.tlsKey);
   if (clientCa !== undefined && pair === undefined) throw badUsage('--tls-client-ca needs --tls-cert and --tls-key');
+  const openKeys = async (path: string) =>
+    new TokenVerifier(
+      await naming({ '--http-auth-public-key-path': path }, () => openPublicKeys(path, source)),
+      systemClock,
+    );
+  const openTls = (pair: KeyPair) =>
+    naming({ '--tls-cert': pair.cert, '--tls-key': pair.key, '--tls-client-ca': clientCa }, () =>
+      openServerTls({ ...pair, ...(clientCa === undefined ? {} : { clientCa }) }, source),
+    );
   return {
-    ...(keys === undefined ? {} : { tokens: new TokenVerifier(await openPublicKeys(keys, source), systemClock) }),
-    ...(pair === undefined
-      ? {}
-      : { server: { tls: await openServerTls({ ...pair, ...(clientCa === undefined ? {} : { clientCa }) }, source) } }),
+    ...(keys === undefined ? {} : { tokens: await openKeys(keys) }),
+    ...(pair === undefined ? {} : { server: { tls: await openTls(pair) } }),
   };
 }
 
@@ -82,10 +90,32 @@ export async function openOutgoing(
     ...(ca === undefined ? {} : { ca }),
     ...(clientCertificate === undefined ? {} : { clientCertificate }),
   };
+  const named = {
+    '--ssl-ca-file': ca,
+    '--client-cert': clientCertificate?.cert,
+    '--client-key': clientCertificate?.key,
+  };
   return {
     ...(token === undefined ? {} : { token }),
-    ...(Object.keys(paths).length === 0 ? {} : { tls: await openClientTls(paths, source) }),
+    ...(Object.keys(paths).length === 0 ? {} : { tls: await naming(named, () => openClientTls(paths, source)) }),
   };
+}
+
+/** Failures say which files cannot be used; this says whose they are: those of `options` that were given. */
+async function naming<Value>(
+  options: Readonly<Record<string, string | undefined>>,
+  open: () => Value | Promise<Value>,
+): Promise<Value> {
+  try {
+    return await open();
+  } catch (cause) {
+    if (!(cause instanceof Failure)) throw cause;
+    const given = Object.keys(options).filter((name) => options[name] !== undefined);
+    throw new Failure(cause.reason, `${given.join(', ')}: ${cause.message}`, {
+      retry: cause.retry,
+      cause: cause.cause,
+    });
+  }
 }
 
 async function openToken(
@@ -93,8 +123,8 @@ async function openToken(
   text: string | undefined,
   source: CredentialSource,
 ): Promise<TokenSource | undefined> {
-  if (path !== undefined) return await openTokenFile(path, source);
-  return text === undefined ? undefined : fixedToken(text);
+  if (path !== undefined) return await naming({ '--auth-token-path': path }, () => openTokenFile(path, source));
+  return text === undefined ? undefined : await naming({ [`$${TOKEN_VARIABLE}`]: text }, () => fixedToken(text));
 }
 
 function keyPair(

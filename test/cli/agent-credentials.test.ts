@@ -38,11 +38,14 @@ describe('what an agent asks its clients for', () => {
   });
 
   test.each([
-    { httpAuthPublicKeyPath: '/nowhere/at/all' },
-    { httpAuthPublicKeyPath: CERT },
-    { tlsCert: CERT, tlsKey: KEY, tlsClientCa: '/nowhere/at/all' },
-  ])('%j cannot be used', async (flags) => {
-    await expect(openIncoming(flags, log)).rejects.toMatchObject({ reason: 'CredentialsInvalid' });
+    [{ httpAuthPublicKeyPath: '/nowhere/at/all' }, '--http-auth-public-key-path: /nowhere/at/all cannot be used'],
+    [{ httpAuthPublicKeyPath: CERT }, `--http-auth-public-key-path: ${CERT} cannot be used`],
+    [
+      { tlsCert: CERT, tlsKey: KEY, tlsClientCa: '/nowhere' },
+      `--tls-cert, --tls-key, --tls-client-ca: ${CERT}, ${KEY}, /nowhere cannot be used`,
+    ],
+  ])('%j cannot be used, and the message names the option', async (flags, message) => {
+    await expect(openIncoming(flags, log)).rejects.toMatchObject({ reason: 'CredentialsInvalid', message });
   });
 });
 
@@ -64,5 +67,17 @@ describe('what it shows to other safekeepers', () => {
     expect(Object.keys((await tls?.current()) ?? {})).toEqual(['ca', 'clientCertificate']);
     const failure = openOutgoing({ clientCert: CERT }, {}, log);
     await expect(failure).rejects.toMatchObject({ message: '--client-cert and --client-key go together' });
+  });
+
+  test.each([
+    [{ authTokenPath: '/nowhere' }, {}, '--auth-token-path: /nowhere cannot be used'],
+    [{}, { SAFEKEEPER_AUTH_TOKEN: '' }, '$SAFEKEEPER_AUTH_TOKEN: the token cannot be used'],
+    [{ sslCaFile: '/nowhere' }, {}, '--ssl-ca-file: /nowhere cannot be used'],
+  ])('%j with %j cannot be used, and the message names where it came from', async (flags, environment, message) => {
+    const failure = openOutgoing(flags, environment, log);
+    await expect(failure).rejects.toMatchObject({
+      reason: 'CredentialsInvalid',
+      message: expect.stringContaining(message) as string,
+    });
   });
 });
