@@ -163,8 +163,9 @@ export class TimelineRestore {
 
   private async act(intent: RecoveryIntent, signal: AbortSignal): Promise<Step> {
     const { permitsOf, room } = this.context;
-    using _permit = await permitsOf(intent.donor).acquire(signal);
+    // First: who is measured meanwhile must know of it.
     using _room = room.reserve(intent.snapshotSizeBytes);
+    using _permit = await permitsOf(intent.donor).acquire(signal);
     const confirmed = await this.recovery.confirm(intent, signal);
     if (confirmed.kind === 'Discarded') return this.discard(confirmed.message);
     // Fences make terms equal, so that the last look may choose another one of the most advanced.
