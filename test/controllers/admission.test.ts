@@ -132,6 +132,7 @@ test('more get ready than may pull while pulls are quick, and only then', async 
   const quick = await turn?.startPull(safekeeperId(2), never);
   await clock.advance(1_000);
   expect(enterAll()).toEqual([]);
+  quick?.succeed();
   quick?.[Symbol.dispose]();
   turn?.[Symbol.dispose]();
   const ahead = enterAll();
@@ -143,6 +144,7 @@ test('more get ready than may pull while pulls are quick, and only then', async 
   await clock.advance(10_000);
   for (const slot of [first, ...ahead.slice(2)]) slot?.[Symbol.dispose]();
   expect(enterAll()).toEqual([]);
+  slow?.succeed();
   slow?.[Symbol.dispose]();
   slowTurn?.[Symbol.dispose]();
   expect(enterAll()).toEqual([]);
@@ -153,7 +155,8 @@ test('more look than pull while pulls are quick; who looks waits for its pull', 
   const first = enter('a');
   {
     using turn = await first?.takeTurn(never);
-    using _pull = await turn?.startPull(safekeeperId(2), never);
+    using pull = await turn?.startPull(safekeeperId(2), never);
+    pull?.succeed();
   }
   const [second, third] = [enter('b'), enter('c')];
   const [turn, other] = await Promise.all([second?.takeTurn(never), third?.takeTurn(never)]);
@@ -164,6 +167,21 @@ test('more look than pull while pulls are quick; who looks waits for its pull', 
   await expect(waiting).rejects.toThrow('not soon enough');
   pull?.[Symbol.dispose]();
   (await other?.startPull(safekeeperId(2), never))?.[Symbol.dispose]();
+});
+
+test('a pull that failed at once was not quick', async () => {
+  const { enter } = admission({ maxConcurrent: 1, maxPerRecipient: 1, maxPerDonor: 1 });
+  for (const hasSucceeded of [true, false]) {
+    const slot = enter('a');
+    {
+      using turn = await slot?.takeTurn(never);
+      using pull = await turn?.startPull(safekeeperId(2), never);
+      if (hasSucceeded) pull?.succeed();
+    }
+    const other = enter('b');
+    expect(other !== undefined).toBe(hasSucceeded);
+    for (const held of [slot, other]) held?.[Symbol.dispose]();
+  }
 });
 
 test('who was told of a free slot is told again only after asking', () => {

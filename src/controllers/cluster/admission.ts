@@ -3,7 +3,7 @@ import { SortedList } from '../../base/sorted-list.ts';
 import type { SafekeeperId } from '../../domain/ids.ts';
 import type { ObjectKey } from '../../kube/object.ts';
 import { type AdmissionLimits, multiply, type Pair, Room } from './room.ts';
-import { Turns } from './turns.ts';
+import { type Running, Turns } from './turns.ts';
 
 /** Who goes first: the smaller in `presentReplicas`, then those with a compute, then first come, first served. */
 export interface Exposure {
@@ -23,7 +23,7 @@ export interface Turn extends Disposable {
    * Resolves when the pull from this donor, whom the last look may have chosen anew, may begin, at once or soon; to be disposed
    * at its end. Rejects with the signal's reason.
    */
-  startPull(donor: SafekeeperId, signal: AbortSignal): Promise<Disposable>;
+  startPull(donor: SafekeeperId, signal: AbortSignal): Promise<Running>;
 }
 
 interface Ticket extends Exposure, Pair {

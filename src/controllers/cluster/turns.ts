@@ -10,6 +10,12 @@ interface Waiter<Ticket> {
   readonly admit: () => void;
 }
 
+/** What runs, until it is disposed. */
+export interface Running extends Disposable {
+  /** It has done what it was to do: how long that took says something. */
+  succeed(): void;
+}
+
 /** Lets as many run at once as the limits allow; of those that wait, the first by `order`. */
 export class Turns<Ticket extends Pair> {
   private limits: AdmissionLimits;
@@ -31,14 +37,14 @@ export class Turns<Ticket extends Pair> {
     this.admit();
   }
 
-  /** Whether the last one took little time, and none that runs has taken more. */
+  /** Whether the last one succeeded in little time, and none that runs has taken more. */
   get areQuick(): boolean {
     const nowMs = this.clock.monotonicMs();
     return this.lastTookMs < QUICK_MS && [...this.running.values()].every((sinceMs) => nowMs - sinceMs < QUICK_MS);
   }
 
   /** Resolves when it is this one's turn; disposing the result lets others. Rejects with the signal's reason. */
-  async take(ticket: Ticket, signal: AbortSignal): Promise<Disposable> {
+  async take(ticket: Ticket, signal: AbortSignal): Promise<Running> {
     let admit = (): void => undefined;
     const admitted = new Promise<void>((resolve) => {
       admit = resolve;
@@ -54,14 +60,20 @@ export class Turns<Ticket extends Pair> {
       this.admit();
       throw error;
     }
-    return { [Symbol.dispose]: () => this.leave(ticket) };
+    let hasSucceeded = false;
+    return {
+      succeed: () => {
+        hasSucceeded = true;
+      },
+      [Symbol.dispose]: () => this.leave(ticket, hasSucceeded),
+    };
   }
 
-  private leave(ticket: Ticket): void {
+  private leave(ticket: Ticket, hasSucceeded: boolean): void {
     const sinceMs = this.running.get(ticket);
     if (sinceMs === undefined) return;
     this.running.delete(ticket);
-    this.lastTookMs = this.clock.monotonicMs() - sinceMs;
+    this.lastTookMs = hasSucceeded ? this.clock.monotonicMs() - sinceMs : Number.POSITIVE_INFINITY;
     this.admit();
   }
 

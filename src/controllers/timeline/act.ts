@@ -143,7 +143,9 @@ async function confirmAndPull(
   }
   using pulling = await inTime(PULL_TIMEOUT_MS, (signal) => turn.startPull(donor.id, signal), signal);
   if (pulling === undefined) return OVERTAKEN;
-  return { kind: 'Copied', confirmed, pulled: await pull(order, recipient, donor, progress, signal) };
+  const pulled = await pull(order, recipient, donor, progress, signal);
+  if (pulled.kind === 'Pulled') pulling.succeed();
+  return { kind: 'Copied', confirmed, pulled };
 }
 
 /** One donor only, the one that was chosen; our own deadline, because a safekeeper has none. */
