@@ -24,5 +24,8 @@ export function writev(fd: number, buffers: readonly Uint8Array[], position: num
   });
 }
 
-/** At once: what was to reach the disk has been synced, and the rest of closing does not wait for one. */
+/**
+ * At once: what was to reach the disk has been synced, and the rest of closing does not wait for one. Nothing may be under way
+ * with the descriptor, whose number the next file gets.
+ */
 export const close: (fd: number) => void = fs.closeSync;

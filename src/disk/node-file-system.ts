@@ -43,58 +43,85 @@ export const nodeFileSystem: FileSystem = {
   },
 };
 
+/**
+ * Numbers of descriptors are given to other files as soon as one is closed: closing waits for what is under way, and nothing
+ * is done with a closed file.
+ */
 class NodeFile implements OpenFile {
   private readonly fd: number;
   private readonly directWrites: DirectWrites;
+  private readonly underWay = new Set<Promise<unknown>>();
+  private closing: Promise<void> | undefined;
 
   constructor(fd: number) {
     this.fd = fd;
     this.directWrites = new DirectWrites(fd);
   }
 
-  async readAt(buffer: Uint8Array, position: number): Promise<number> {
-    let done = 0;
-    while (done < buffer.length) {
-      const count = await descriptor.read(this.fd, buffer.subarray(done), position + done);
-      if (count === 0) break;
-      done += count;
-    }
-    return done;
+  readAt(buffer: Uint8Array, position: number): Promise<number> {
+    return this.use(async (fd) => {
+      let done = 0;
+      while (done < buffer.length) {
+        const count = await descriptor.read(fd, buffer.subarray(done), position + done);
+        if (count === 0) break;
+        done += count;
+      }
+      return done;
+    });
   }
 
-  async extentAt(position: number): Promise<Extent> {
-    return holes.extentAt(this.fd, position);
+  extentAt(position: number): Promise<Extent> {
+    return this.use(async (fd) => holes.extentAt(fd, position));
   }
 
-  async writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
-    const [first] = buffers;
-    const directBytes = first === undefined ? 0 : await this.directWrites.write(first, position);
-    let rest = withoutFirstBytes(buffers, directBytes);
-    let at = position + directBytes;
-    while (rest.length > 0) {
-      const count = await descriptor.writev(this.fd, rest, at);
-      at += count;
-      rest = withoutFirstBytes(rest, count);
-    }
+  writev(buffers: readonly Uint8Array[], position: number): Promise<void> {
+    return this.use(async (fd) => {
+      const [first] = buffers;
+      const directBytes = first === undefined ? 0 : await this.directWrites.write(first, position);
+      let rest = withoutFirstBytes(buffers, directBytes);
+      let at = position + directBytes;
+      while (rest.length > 0) {
+        const count = await descriptor.writev(fd, rest, at);
+        at += count;
+        rest = withoutFirstBytes(rest, count);
+      }
+    });
   }
 
   datasync(): Promise<void> {
-    return descriptor.datasync(this.fd);
+    return this.use(descriptor.datasync);
   }
 
   sync(): Promise<void> {
-    return descriptor.sync(this.fd);
+    return this.use(descriptor.sync);
   }
 
   truncate(sizeBytes: number): Promise<void> {
-    return descriptor.truncate(this.fd, sizeBytes);
+    return this.use((fd) => descriptor.truncate(fd, sizeBytes));
   }
 
-  async status(): Promise<FileStatus> {
-    return toStatus(await descriptor.status(this.fd));
+  status(): Promise<FileStatus> {
+    return this.use(async (fd) => toStatus(await descriptor.status(fd)));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    this.closing ??= this.close();
+    return this.closing;
+  }
+
+  private async use<Value>(call: (fd: number) => Promise<Value>): Promise<Value> {
+    if (this.closing !== undefined) throw Object.assign(new Error('EBADF: the file is closed'), { code: 'EBADF' });
+    const running = call(this.fd);
+    this.underWay.add(running);
+    try {
+      return await running;
+    } finally {
+      this.underWay.delete(running);
+    }
+  }
+
+  private async close(): Promise<void> {
+    await Promise.allSettled(this.underWay);
     try {
       await this.directWrites[Symbol.asyncDispose]();
     } finally {
