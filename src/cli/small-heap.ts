@@ -11,12 +11,14 @@ const LOOK_INTERVAL_MS = 250;
  */
 export function keepHeapSmall(): void {
   for (const flag of ['--heap-growing-percent=50', '--no-parallel-scavenge']) setFlagsFromString(flag);
-  boundYoungGeneration();
-  setInterval(boundYoungGeneration, LOOK_INTERVAL_MS).unref();
-}
-
-function boundYoungGeneration(): void {
-  const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
-  const isEnough = young === undefined || young.space_size >= YOUNG_ENOUGH_BYTES;
-  setFlagsFromString(`--semi-space-growth-factor=${isEnough ? 1 : 2}`);
+  let mayGrow: boolean | undefined;
+  const look = () => {
+    const young = getHeapSpaceStatistics().find(({ space_name }) => space_name === 'new_space');
+    const isSmall = young !== undefined && young.space_size < YOUNG_ENOUGH_BYTES;
+    if (isSmall === mayGrow) return;
+    mayGrow = isSmall;
+    setFlagsFromString(`--semi-space-growth-factor=${isSmall ? 2 : 1}`);
+  };
+  look();
+  setInterval(look, LOOK_INTERVAL_MS).unref();
 }
