@@ -200,12 +200,7 @@ describe('a directory that is not empty', () => {
 
   test('what a replica in quarantine has voted in is not forgotten', async () => {
     using data = temporaryData();
-    await place(join(data.path, 'quarantine'), FIRST, (file) => ({ ...file, term: term(9_000n) }));
-    renameSync(
-      directoryOf(join(data.path, 'quarantine'), FIRST),
-      join(data.path, 'quarantine', `${TENANT}_${FIRST}_1`),
-    );
-    rmSync(join(data.path, 'quarantine', TENANT), { recursive: true });
+    await placeInQuarantine(data.path, 9_000n);
     await using first = await startPeer(1, [FIRST]);
     await using second = await startPeer(2, [FIRST]);
     await run(data.path, [first, second]);
@@ -214,12 +209,7 @@ describe('a directory that is not empty', () => {
 
   test('nor is it when a hollow replica with a lower term is there again', async () => {
     using data = temporaryData();
-    await place(join(data.path, 'quarantine'), FIRST, (file) => ({ ...file, term: term(9_000n) }));
-    renameSync(
-      directoryOf(join(data.path, 'quarantine'), FIRST),
-      join(data.path, 'quarantine', `${TENANT}_${FIRST}_1`),
-    );
-    rmSync(join(data.path, 'quarantine', TENANT), { recursive: true });
+    await placeInQuarantine(data.path, 9_000n);
     const none = { commitLsn: lsn(0n), remoteConsistentLsn: lsn(0n), backupLsn: lsn(0n) };
     await place(data.path, FIRST, (file) => ({ ...file, ...none, term: term(8n) }));
     await using first = await startPeer(1, [FIRST], (file) => ({ ...file, peerHorizonLsn: file.commitLsn }));
@@ -380,3 +370,11 @@ test('a person or a deadline may stop it; what was not tried is a part', async (
   expect(summary.restored + summary.refused + summary.untried).toBe(4);
   expect(verdictOf(summary)).not.toBe('Everything');
 });
+
+/** Where `--replace-hollow` moves a replica to, with what it has voted in. */
+async function placeInQuarantine(dataDirectory: string, votedIn: bigint): Promise<void> {
+  const quarantine = join(dataDirectory, 'quarantine');
+  await place(quarantine, FIRST, (file) => ({ ...file, term: term(votedIn) }));
+  renameSync(directoryOf(quarantine, FIRST), join(quarantine, `${TENANT}_${FIRST}_1`));
+  rmSync(join(quarantine, TENANT), { recursive: true });
+}
