@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,8 @@ import type { StretchJob } from '../../src/inspect/check-stretch.ts';
 import { StretchThreads } from '../../src/inspect/stretch-threads.ts';
 
 const never = new AbortController().signal;
+// As the command does: whatever is under way listens.
+setMaxListeners(0, never);
 const job: StretchJob = {
   directory: '/nowhere',
   stretch: {
