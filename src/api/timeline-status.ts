@@ -15,7 +15,7 @@ import {
   timestamp,
   whole,
 } from './fields.ts';
-import { atomicList, listMap, listSet } from './lists.ts';
+import { atomicList } from './lists.ts';
 
 export const REPLICA_STATES = [
   'Present',
@@ -37,7 +37,7 @@ export type ProposalEntry = z.output<typeof proposalSchema>;
 export type RecoveryEntry = z.output<typeof recoverySchema>;
 export type HistoryEntry = z.output<typeof historySchema>;
 
-const memberIds = () => listSet(safekeeperId(), bounds.memberCountMax);
+const memberIds = () => atomicList(safekeeperId(), bounds.memberCountMax);
 const lsn = () => patterned(LSN_FORM);
 const decimal = () => patterned(DECIMAL_FORM);
 const handledValue = (annotation: string) =>
@@ -122,12 +122,16 @@ export const timelineStatusSchema = z
     redundancy: z.string().max(16).describe('Replicas present / members, like 2/3.').optional(),
     message: message().describe('One sentence: safe, at risk, or in need of a person; why; and what to do.').optional(),
     members: memberIds().describe('The members that the replicas are counted against.').optional(),
-    replicas: listMap(replicaSchema, 'safekeeperId', bounds.replicaCountMax)
-      .describe('The replicas, each as last seen.')
-      .optional(),
+    replicas: atomicList(replicaSchema, bounds.replicaCountMax).describe('The replicas, each as last seen.').optional(),
     donor: safekeeperId().describe('The safekeeper that a lost replica is, or would be, restored from.').optional(),
-    proposal: proposalSchema.describe('A recovery that waits for a person.').optional(),
-    recovery: recoverySchema.describe('The recovery that is under way.').optional(),
+    proposal: proposalSchema
+      .meta({ 'x-kubernetes-map-type': 'atomic' })
+      .describe('A recovery that waits for a person.')
+      .optional(),
+    recovery: recoverySchema
+      .meta({ 'x-kubernetes-map-type': 'atomic' })
+      .describe('The recovery that is under way.')
+      .optional(),
     fencedTerm: decimal()
       .describe('The highest term that a recovery has fenced with, written before anybody is raised to it.')
       .optional(),
