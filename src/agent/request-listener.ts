@@ -102,7 +102,9 @@ function measure(
 async function serve(options: DispatcherOptions, exchange: Exchange): Promise<void> {
   const { request, response, log } = exchange;
   const gone = new AbortController();
-  response.once('close', () => gone.abort(new Failure('ClientGone', 'the client closed the connection')));
+  response.once('close', () => {
+    if (!response.writableFinished) gone.abort(new Failure('ClientGone', 'the client closed the connection'));
+  });
   try {
     const answer = await answerRequest(options, exchange, gone.signal);
     if (answer.kind !== 'stream' && answer.status >= 500) log.warn({ answer }, 'request failed');

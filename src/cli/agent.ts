@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
@@ -6,6 +5,7 @@ import { startAgent } from '../agent/agent.ts';
 import { systemClock } from '../base/clock.ts';
 import { limits } from '../base/limits.ts';
 import { createLogger, type LogLevel } from '../base/log.ts';
+import { randomName } from '../base/random-name.ts';
 import { nodeDiskUsage } from '../disk/disk-usage.ts';
 import { nodeFileSystem } from '../disk/node-file-system.ts';
 import type { SafekeeperId } from '../domain/ids.ts';
@@ -97,8 +97,7 @@ async function serve(flags: AgentFlags): Promise<void> {
   try {
     const { tokens, server } = await openIncoming(flags, log);
     await using http = new HttpClient(await openOutgoing(flags, process.env, log));
-    const random = () => randomBytes(16).toString('hex');
-    await using remoteStorage = flags.remoteStorage && openRemoteStorage(flags.remoteStorage, random);
+    await using remoteStorage = flags.remoteStorage && openRemoteStorage(flags.remoteStorage, randomName);
     const agent = await startAgent(
       {
         dataDirectory: resolve(flags.dataDir),
@@ -119,7 +118,7 @@ async function serve(flags: AgentFlags): Promise<void> {
         http,
         ...(remoteStorage === undefined ? {} : { remoteStorage }),
         clock: systemClock,
-        random,
+        random: randomName,
         log,
       },
       stop,

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
@@ -6,6 +5,7 @@ import { systemClock } from '../base/clock.ts';
 import { describeError, Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
 import { createLogger } from '../base/log.ts';
+import { randomName } from '../base/random-name.ts';
 import { nodeDiskUsage } from '../disk/disk-usage.ts';
 import { nodeFileSystem } from '../disk/node-file-system.ts';
 import { acquirePidLock } from '../disk/pid-lock.ts';
@@ -109,7 +109,6 @@ async function install(file: string, flags: InstallFlags): Promise<void> {
 async function run(file: string, flags: InstallFlags, signal: AbortSignal): Promise<void> {
   const urls = peerUrlsOf(flags);
   const log = createLogger(canRedraw(process.stderr, process.env) ? 'silent' : 'info');
-  const random = () => randomBytes(8).toString('hex');
   const dataDirectory = resolve(flags.dataDir);
   const memory = new TransferMemory();
   using view = createTransferView(process.stderr, process.env, systemClock, log);
@@ -119,13 +118,13 @@ async function run(file: string, flags: InstallFlags, signal: AbortSignal): Prom
   const sinceMs = systemClock.monotonicMs();
   const ownId = await readSafekeeperId(nodeFileSystem, dataDirectory, flags.id);
   const map = await TimelineMap.open(
-    { files: nodeFileSystem, dataDirectory, safekeeperId: ownId, clock: systemClock, random, log },
+    { files: nodeFileSystem, dataDirectory, safekeeperId: ownId, clock: systemClock, random: randomName, log },
     signal,
   );
   using opened = await openArchive(archive.body, watch, signal);
   requireTimeline(opened, flags.timeline);
   await using http = new HttpClient(await openOutgoing(flags, process.env, log));
-  await using remoteStorage = flags.remoteStorage && openRemoteStorage(flags.remoteStorage, random);
+  await using remoteStorage = flags.remoteStorage && openRemoteStorage(flags.remoteStorage, randomName);
   const peers = new Peers({ urls, ownId, clock: systemClock, connect: (url) => new PeerClient({ http, url }) });
   const recovery = await openRecovery(opened, flags, { peers, ownId, sinceMs, dataDirectory });
   const outcome = await installArchive(

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { describeError, Failure } from '../base/failure.ts';
 import { createLogger, type Logger } from '../base/log.ts';
+import { randomName } from '../base/random-name.ts';
 import { nodeDiskUsage } from '../disk/disk-usage.ts';
 import { nodeFileSystem } from '../disk/node-file-system.ts';
 import { HttpClient } from '../http/client.ts';
@@ -62,8 +62,7 @@ async function run(flags: RestoreFlags, isDebug: boolean): Promise<number> {
     const outgoing = await openOutgoing(flags, process.env, log);
     await using http = new HttpClient({ ...outgoing, connectionsPerHostMax: flags.concurrency + SPARE_CONNECTIONS });
     await using controllerHttp = await openControllerHttp(flags, log);
-    const random = () => randomBytes(16).toString('hex');
-    await using remoteStorage = flags.remoteStorage && openRemoteStorage(flags.remoteStorage, random);
+    await using remoteStorage = flags.remoteStorage && openRemoteStorage(flags.remoteStorage, randomName);
     const options: RestoreOptions = {
       dataDirectory,
       safekeeperId: flags.id,
@@ -85,7 +84,7 @@ async function run(flags: RestoreFlags, isDebug: boolean): Promise<number> {
       http,
       remoteStorage,
       tally,
-      random,
+      random: randomName,
       ...common,
     };
     return await restore(options, stop);

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
 import { createLogger } from '../base/log.ts';
+import { randomName } from '../base/random-name.ts';
 import { nodeFileSystem } from '../disk/node-file-system.ts';
 import { acquirePidLock } from '../disk/pid-lock.ts';
 import { formatTenantTimelineId, type SafekeeperId, type TenantTimelineId } from '../domain/ids.ts';
@@ -89,8 +89,7 @@ async function snapshot(id: TenantTimelineId, flags: SnapshotFlags): Promise<voi
 async function run(id: TenantTimelineId, flags: SnapshotFlags, signal: AbortSignal): Promise<void> {
   const log = createLogger(canRedraw(process.stderr, process.env) ? 'silent' : 'info');
   const memory = new TransferMemory();
-  const random = () => randomBytes(8).toString('hex');
-  await using remoteStorage = flags.remoteStorage && openRemoteStorage(flags.remoteStorage, random);
+  await using remoteStorage = flags.remoteStorage && openRemoteStorage(flags.remoteStorage, randomName);
   await using http = new HttpClient(await openOutgoing(flags, process.env, log));
   using view = createTransferView(process.stderr, process.env, systemClock, log);
   const pass = async (source: SnapshotSource, sink: ArchiveSink) => {
@@ -116,7 +115,7 @@ async function run(id: TenantTimelineId, flags: SnapshotFlags, signal: AbortSign
     ? writeToPipe(produce, signal)
     : writeArchiveFile(
         resolve(flags.to),
-        { files: nodeFileSystem, memory, random, replace: flags.force === true },
+        { files: nodeFileSystem, memory, random: randomName, replace: flags.force === true },
         produce,
       ));
   const { sentence, fields } = summarize(id, written, flags.to);
