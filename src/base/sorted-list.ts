@@ -16,6 +16,10 @@ export class SortedList<Item> implements Iterable<Item> {
     if (this.items[place] === item) this.items.splice(place, 1);
   }
 
+  get first(): Item | undefined {
+    return this.items[0];
+  }
+
   [Symbol.iterator](): Iterator<Item> {
     return this.items[Symbol.iterator]();
   }

@@ -136,7 +136,7 @@ test('more get ready than may pull while pulls are quick, and only then', async 
   quick?.[Symbol.dispose]();
   turn?.[Symbol.dispose]();
   const ahead = enterAll();
-  expect(ahead.length).toBe(5);
+  expect(ahead.length).toBe(11);
 
   const [second] = ahead;
   const slowTurn = await second?.takeTurn(never);

@@ -1,9 +1,9 @@
 import type { Clock } from '../../base/clock.ts';
-import { SortedList } from '../../base/sorted-list.ts';
 import type { SafekeeperId } from '../../domain/ids.ts';
 import type { ObjectKey } from '../../kube/object.ts';
 import { type AdmissionLimits, multiply, type Pair, Room } from './room.ts';
 import { type Running, Turns } from './turns.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 /** Who goes first: the smaller in `presentReplicas`, then those with a compute, then first come, first served. */
 export interface Exposure {
@@ -35,7 +35,7 @@ interface Ticket extends Exposure, Pair {
  * How many more recoveries than pulls may run while pulls are quick, and of them be at their last look: looking at disks, fencing,
  * status and comparison then take longer than the pull between them, and the limits, which are for pulls, would go unused.
  */
-const AHEAD_FACTOR = 6;
+const AHEAD_FACTOR = 12;
 const LOOKS_FACTOR = 3;
 
 /**
@@ -48,7 +48,7 @@ export class Admission {
   private readonly running = new Map<ObjectKey, Ticket>();
   private readonly waiting = new Map<ObjectKey, Ticket>();
   /** The same tickets, most exposed first. */
-  private readonly line = new SortedList<Ticket>(byExposure);
+  private readonly line = new WaitingLine<Ticket>(byExposure);
   /** Those in line who know that it is worth asking again, and have not yet. */
   private readonly told = new Set<ObjectKey>();
   private readonly looks: Turns<Ticket>;
@@ -77,8 +77,7 @@ export class Admission {
     this.waiting.set(key, ticket);
     this.line.add(ticket);
     this.told.delete(key);
-    // Most who ask find it full: they must not cost a walk along the whole line each.
-    if (!this.room().has(ticket) || !this.next().includes(ticket)) return undefined;
+    if (!this.next().includes(ticket)) return undefined;
     this.leaveLine(key);
     this.running.set(key, ticket);
     return {
@@ -131,7 +130,7 @@ export class Admission {
 
   /** Those in line who may enter now, most exposed first. */
   private next(): Ticket[] {
-    return this.room().takeAll(this.line, ({ key }) => !this.running.has(key));
+    return this.line.takeRoom(this.room(), ({ key }) => !this.running.has(key));
   }
 
   private announce(): void {

@@ -51,16 +51,4 @@ export class Room {
     this.recipients.set(recipient, (this.recipients.get(recipient) ?? 0) + 1);
     this.donors.set(donor, (this.donors.get(donor) ?? 0) + 1);
   }
-
-  /** Takes the room of those, in their order, who find some and may enter; whoever does not lets the others pass. */
-  takeAll<Item extends Pair>(pairs: Iterable<Item>, mayEnter: (pair: Item) => boolean = () => true): Item[] {
-    const entering: Item[] = [];
-    for (const pair of pairs) {
-      if (this.total >= this.limits.maxConcurrent) break;
-      if (!this.has(pair) || !mayEnter(pair)) continue;
-      this.take(pair);
-      entering.push(pair);
-    }
-    return entering;
-  }
 }

@@ -1,14 +1,10 @@
 import type { Clock } from '../../base/clock.ts';
 import { untilAborted } from '../../base/deadline.ts';
 import { type AdmissionLimits, type Pair, Room } from './room.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 /** What is shorter than this is quick. */
 const QUICK_MS = 2_000;
-
-interface Waiter<Ticket> {
-  readonly ticket: Ticket;
-  readonly admit: () => void;
-}
 
 /** What runs, until it is disposed. */
 export interface Running extends Disposable {
@@ -19,16 +15,17 @@ export interface Running extends Disposable {
 /** Lets as many run at once as the limits allow; of those that wait, the first by `order`. */
 export class Turns<Ticket extends Pair> {
   private limits: AdmissionLimits;
-  private readonly order: (a: Ticket, b: Ticket) => number;
   private readonly clock: Clock;
   /** Since when each runs, monotonic ms. */
   private readonly running = new Map<Ticket, number>();
-  private waiting: Array<Waiter<Ticket>> = [];
+  private readonly line: WaitingLine<Ticket>;
+  /** Those in line, and how each learns that it is its turn. */
+  private readonly waiting = new Map<Ticket, () => void>();
   private lastTookMs = Number.POSITIVE_INFINITY;
 
   constructor(limits: AdmissionLimits, order: (a: Ticket, b: Ticket) => number, clock: Clock) {
     this.limits = limits;
-    this.order = order;
+    this.line = new WaitingLine(order);
     this.clock = clock;
   }
 
@@ -49,13 +46,13 @@ export class Turns<Ticket extends Pair> {
     const admitted = new Promise<void>((resolve) => {
       admit = resolve;
     });
-    const waiter = { ticket, admit };
-    this.waiting.push(waiter);
+    this.waiting.set(ticket, admit);
+    this.line.add(ticket);
     this.admit();
     try {
       await untilAborted(admitted, signal);
     } catch (error) {
-      this.waiting = this.waiting.filter((other) => other !== waiter);
+      if (this.waiting.delete(ticket)) this.line.delete(ticket);
       this.running.delete(ticket);
       this.admit();
       throw error;
@@ -78,17 +75,12 @@ export class Turns<Ticket extends Pair> {
   }
 
   private admit(): void {
-    const line = [...this.waiting].sort((a, b) => this.order(a.ticket, b.ticket));
-    const room = new Room(this.limits, this.running.keys());
-    const admitted = new Set(room.takeAll(line.map(({ ticket }) => ticket)));
-    const [enter, stay] = [
-      this.waiting.filter(({ ticket }) => admitted.has(ticket)),
-      this.waiting.filter(({ ticket }) => !admitted.has(ticket)),
-    ];
-    this.waiting = stay;
-    for (const { ticket, admit } of enter) {
+    for (const ticket of this.line.takeRoom(new Room(this.limits, this.running.keys()))) {
+      const admit = this.waiting.get(ticket);
+      this.waiting.delete(ticket);
+      this.line.delete(ticket);
       this.running.set(ticket, this.clock.monotonicMs());
-      admit();
+      admit?.();
     }
   }
 }
