@@ -55,10 +55,14 @@ export type RecoveryResult =
 
 /** Who does not get its turn in this time gives up its place in line, and what it has prepared. */
 const TURN_TIMEOUT_MS = 10_000;
+/** How old it may be that the API server showed this recovery when the last look begins. */
+const CURRENT_MS = 1_000;
 /** Waiting for others makes the last look older by no more than this before the pull begins. */
 const PULL_TIMEOUT_MS = 1_000;
 
 const OVERTAKEN = { kind: 'Overtaken', message: 'its turn to pull did not come in time' } as const;
+
+const TAKEN_OVER = discarded('another operator has taken this recovery over, or finished one');
 
 type Confirmed = Extract<Confirmation, { kind: 'Confirmed' }>;
 
@@ -85,9 +89,11 @@ export async function recover(
     const { intent, cluster, tracking } = order;
     const lostSinceMs = tracking.memory.since.get(intent.recipient)?.sinceMs;
     await prepareWitnesses(intent, order.timeline, (id) => cluster.safekeepers.get(id)?.client, signal);
+    const isCurrent = notAskedAgain(order.isCurrent, order.clock);
+    if (!(await isCurrent(signal))) return TAKEN_OVER;
     const turn = await inTime(TURN_TIMEOUT_MS, order.takeTurn, signal);
     if (turn === undefined) return OVERTAKEN;
-    const copied = await confirmAndPull(order, turn, lostSinceMs, progress, signal).finally(() =>
+    const copied = await confirmAndPull({ ...order, isCurrent }, turn, lostSinceMs, progress, signal).finally(() =>
       turn[Symbol.dispose](),
     );
     if (copied.kind !== 'Copied') return copied;
@@ -96,6 +102,21 @@ export async function recover(
     signal.throwIfAborted();
     return { kind: 'Failed', reason: 'RecoveryFailed', message: describeError(error) };
   }
+}
+
+/** It need not be asked again for a moment: it is before the turn has come, which does not wait for the answer then. */
+function notAskedAgain(
+  isCurrent: RecoveryOrder['isCurrent'],
+  clock: RecoveryOrder['clock'],
+): RecoveryOrder['isCurrent'] {
+  let trueSinceMs = Number.NEGATIVE_INFINITY;
+  return async (signal) => {
+    const nowMs = clock.monotonicMs();
+    if (nowMs - trueSinceMs <= CURRENT_MS) return true;
+    const answer = await isCurrent(signal);
+    if (answer) trueSinceMs = nowMs;
+    return answer;
+  };
 }
 
 /** Undefined when it does not come in time. */
@@ -126,9 +147,7 @@ async function confirmAndPull(
   if (recipient === undefined) return discarded(`safekeeper ${intent.recipient} left the cluster`);
   const others = intent.members.all.filter((id) => id !== intent.recipient);
   // First: an API server may take its time, and nothing is to come between the reads and the pull.
-  if (!(await order.isCurrent(signal))) {
-    return discarded('another operator has taken this recovery over, or finished one');
-  }
+  if (!(await order.isCurrent(signal))) return TAKEN_OVER;
   const reads = await readInOrder(order, intent.recipient, others, signal);
   if (tracking.memory.since.get(intent.recipient)?.sinceMs !== lostSinceMs) {
     return discarded(`safekeeper ${intent.recipient} has answered otherwise in between`);
@@ -223,8 +242,8 @@ function explainBrokenStream({ donor }: Confirmed, message: string): RecoveryRes
 
 async function verify(order: RecoveryOrder, confirmed: Confirmed, signal: AbortSignal): Promise<RecoveryResult> {
   const { recipient } = order.intent;
-  const reads = await readInOrder(order, recipient, [confirmed.donor.id], signal);
-  const replica = statusOf(reads, recipient);
+  const statusNow = async (id: SafekeeperId) => statusOf(await readInOrder(order, id, [], signal), id);
+  const replica = await statusNow(recipient);
   if (replica === undefined) {
     return {
       kind: 'Failed',
@@ -232,7 +251,9 @@ async function verify(order: RecoveryOrder, confirmed: Confirmed, signal: AbortS
       message: `safekeeper ${recipient} does not show the replica after the pull`,
     };
   }
-  const problem = verifyReplica(confirmed, replica, statusOf(reads, confirmed.donor.id));
+  const isAsPlanned = verifyReplica(confirmed, replica, undefined) === undefined;
+  const donorNow = isAsPlanned ? undefined : await statusNow(confirmed.donor.id);
+  const problem = verifyReplica(confirmed, replica, donorNow);
   return problem === undefined
     ? { kind: 'Recovered', fromLsn: replica.horizonLsn, toLsn: replica.flushLsn }
     : {
