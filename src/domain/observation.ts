@@ -59,9 +59,13 @@ export type DiskEvidence =
   | { readonly kind: 'NotApplicable' };
 
 /** Space on a recipient's file system in bytes (rule R16). */
-export type RoomEvidence =
-  | { readonly kind: 'Measured'; readonly capacityBytes: number; readonly usedBytes: number }
-  | { readonly kind: 'NotOffered' };
+export type RoomEvidence = MeasuredRoom | { readonly kind: 'NotOffered' };
+
+export interface MeasuredRoom {
+  readonly kind: 'Measured';
+  readonly capacityBytes: number;
+  readonly usedBytes: number;
+}
 
 /** Whether the storage controller still names the timeline on a safekeeper, read after the loss was seen (rule R17). */
 export type OwnershipEvidence = 'Named' | 'NotNamed' | 'NoAnswer';

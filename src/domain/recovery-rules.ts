@@ -1,4 +1,5 @@
 import { INVALID_LSN } from './lsn.ts';
+import type { MeasuredRoom } from './observation.ts';
 import { blocked, type Plan, type PlanInput, wait } from './plan.ts';
 import { chooseDonor, chooseFencing, hasWitnessBound, witnessesOf } from './recovery-intent.ts';
 import type { Members } from './recovery-members.ts';
@@ -98,13 +99,17 @@ export function noRoom(input: PlanInput, witnesses: readonly Witness[], lost: Re
   const room = input.evidence.rooms.get(lost.id);
   const donor = chooseDonor(witnesses);
   if (room?.kind !== 'Measured' || donor === undefined) return undefined;
-  const needed = donor.status.snapshotSizeBytes + room.capacityBytes * DISK_RESERVE_FRACTION;
-  const free = room.capacityBytes - room.usedBytes;
+  const { free, needed } = roomFor(room, donor.status.snapshotSizeBytes);
   if (free >= needed) return undefined;
   return blocked(
     'RecipientDiskFull',
     `Safekeeper ${lost.id} has ${toMiB(free)} MiB free; restoring here needs ${toMiB(needed)} MiB including a reserve of 10 %: free or add disk space.`,
   );
+}
+
+/** Bytes that there are, and that a snapshot of this size needs. */
+export function roomFor({ capacityBytes, usedBytes }: MeasuredRoom, sizeBytes: number) {
+  return { free: capacityBytes - usedBytes, needed: sizeBytes + capacityBytes * DISK_RESERVE_FRACTION };
 }
 
 /**

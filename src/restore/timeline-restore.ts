@@ -18,7 +18,7 @@ import type { KnownTimeline } from './inventory.ts';
 import type { TimelineOutcome } from './outcome.ts';
 import { mayBeHollow, missingSegments, ownStatus } from './own-replica.ts';
 import { setAside } from './quarantine.ts';
-import type { Room } from './room.ts';
+import type { Room, UnreservedRoom } from './room.ts';
 
 /** What all restores of one run share. */
 export interface RestoreContext {
@@ -65,6 +65,8 @@ export class TimelineRestore {
   private readonly recovery: OwnRecovery;
   /** Where a hollow replica has been moved to. */
   private setAside: string | undefined;
+  /** As it was when it was last decided on. */
+  private measured: UnreservedRoom | undefined;
   private unansweredSinceMs: number | undefined;
   private failures = 0;
   private discarded = 0;
@@ -85,7 +87,7 @@ export class TimelineRestore {
         this.present()?.controlFile.term ?? INITIAL_TERM,
         context.quarantinedTerms.get(formatTenantTimelineId(known)) ?? INITIAL_TERM,
       ),
-      measureRoom: () => room.measure(),
+      measureRoom: async () => (this.measured = await room.measure()),
       readOwnership: (signal) => readOwnership(known, signal),
       clock,
     });
@@ -114,8 +116,9 @@ export class TimelineRestore {
       case 'Wait':
         return { kind: 'Later', atMs: decision.untilMs, reason: decision.reason, message: decision.message };
       case 'Refused':
-        if (decision.reason !== 'RecipientDiskFull' || !this.context.room.isReserved) return ended(decision);
-        return this.later(ROOM_RECHECK_MS, decision.reason, decision.message);
+        if (decision.reason !== 'RecipientDiskFull' || !this.measured?.reservedBytes) return ended(decision);
+        // Others have reserved some of it, which may be given back.
+        return this.waitForRoom(decision.message);
       case 'Act':
         return await this.act(decision.intent, signal);
     }
@@ -161,10 +164,15 @@ export class TimelineRestore {
     return this.later(ASK_AGAIN_MS, 'WaitingForWitnesses', message);
   }
 
+  private waitForRoom(message: string): Step {
+    return this.later(ROOM_RECHECK_MS, 'RecipientDiskFull', message);
+  }
+
   private async act(intent: RecoveryIntent, signal: AbortSignal): Promise<Step> {
     const { permitsOf, room } = this.context;
-    // First: who is measured meanwhile must know of it.
-    using _room = room.reserve(intent.snapshotSizeBytes);
+    // First: whoever looks for room meanwhile must know of it.
+    using reserved = await room.reserve(intent.snapshotSizeBytes);
+    if (reserved === undefined) return this.waitForRoom('Waiting for the room that other restores have reserved.');
     using _permit = await permitsOf(intent.donor).acquire(signal);
     const confirmed = await this.recovery.confirm(intent, signal);
     if (confirmed.kind === 'Discarded') return this.discard(confirmed.message);
