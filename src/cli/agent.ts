@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { resolve } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { startAgent } from '../agent/agent.ts';
 import { systemClock } from '../base/clock.ts';
@@ -19,6 +18,7 @@ import { withExamples } from './help.ts';
 import { type ListenAddress, parseListenAddress } from './listen-address.ts';
 import { remoteStorageOption } from './remote-storage.ts';
 import { parseSafekeeperIdArgument } from './safekeeper-id-argument.ts';
+import { resolveDataDirectory } from './resolve-data-directory.ts';
 import { keepHeapSmall } from './small-heap.ts';
 import { stopSignal } from './stop-signal.ts';
 
@@ -100,7 +100,7 @@ async function serve(flags: AgentFlags): Promise<void> {
     await using remoteStorage = flags.remoteStorage && openRemoteStorage(flags.remoteStorage, randomName);
     const agent = await startAgent(
       {
-        dataDirectory: resolve(flags.dataDir),
+        dataDirectory: await resolveDataDirectory(flags.dataDir),
         ...(flags.id === undefined ? {} : { safekeeperId: flags.id }),
         ...flags.listen,
         ...(tokens === undefined ? {} : { tokens }),

@@ -1,11 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { existsSync } from 'node:fs';
-import { realpath } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../base/clock.ts';
-import { describeError } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
 import { nodeFileSystem } from '../disk/node-file-system.ts';
 import { findPidLockHolder } from '../disk/pid-lock.ts';
@@ -20,6 +18,7 @@ import type { InspectTotals, InspectView } from './inspect-view.ts';
 import { openOutput } from './output.ts';
 import { stopSignal } from './stop-signal.ts';
 import { badUsage } from './errors.ts';
+import { resolveDataDirectory } from './resolve-data-directory.ts';
 import { ASCII_GLYPHS, UNICODE_GLYPHS } from './terminal/glyphs.ts';
 import { knowsUnicode } from './terminal/output.ts';
 import { colorsFor } from './terminal/paint.ts';
@@ -40,7 +39,7 @@ Examples:
   safekeeper-operator inspect /data --deep             every record of the WAL as well
   safekeeper-operator inspect --data-dir /data --json | jq '.timelines[] | select(.sound | not)'
 
-Exit code: 0 sound, 1 something is wrong, 2 the directory cannot be read. Nothing is ever written.`;
+Exit code: 0 sound, 1 something is wrong, 2 bad usage or no data directory. Nothing is ever written.`;
 
 /** `safekeeper-operator inspect`: what is wrong in a data directory, also in one that is in use. */
 export function inspectCommand(): Command {
@@ -61,7 +60,7 @@ export function inspectCommand(): Command {
     )
     .addHelpText('after', EXAMPLES)
     .action(async (directory: string | undefined, flags: InspectFlags) => {
-      process.exitCode = await inspect(await resolveDirectory(directory, flags.dataDir), flags);
+      process.exitCode = await inspect(await directoryOf(directory, flags.dataDir), flags);
     });
 }
 
@@ -140,21 +139,13 @@ function workerScript(): URL | undefined {
   return existsSync(fileURLToPath(script)) ? script : undefined;
 }
 
-/** The directory with links resolved. Throws a Failure `BadUsage`. */
-async function resolveDirectory(argument: string | undefined, option: string | undefined): Promise<string> {
+/** Given in either way. Throws a Failure `BadUsage`. */
+async function directoryOf(argument: string | undefined, option: string | undefined): Promise<string> {
   if (argument !== undefined && option !== undefined)
     throw badUsage('give the data directory once, with or without --data-dir');
   const path = argument ?? option;
   if (path === undefined) throw badUsage('which data directory? For example: safekeeper-operator inspect /data');
-  try {
-    const directory = await realpath(path);
-    await nodeFileSystem.list(directory);
-    return directory;
-  } catch (error) {
-    throw badUsage(
-      `${path} cannot be inspected: ${describeError(error)}; it must be a directory that may be read, the data directory of a safekeeper`,
-    );
-  }
+  return await resolveDataDirectory(path);
 }
 
 function parseId<Id>(parse: (text: string) => Id | undefined): (text: string) => Id {

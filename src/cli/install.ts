@@ -33,6 +33,7 @@ import { asRefusal, interrupted } from './refusals.ts';
 import { remoteStorageOption } from './remote-storage.ts';
 import { collectUrls, parseIds, peerUrlsOf } from './restore/options.ts';
 import { parseSafekeeperIdArgument } from './safekeeper-id-argument.ts';
+import { resolveDataDirectory } from './resolve-data-directory.ts';
 import { stopSignal } from './stop-signal.ts';
 import { parseTimelineArgument } from './timeline-argument.ts';
 import { createTransferView, type TransferView } from './transfer-view.ts';
@@ -95,7 +96,7 @@ Example:
   $ safekeeper-operator install timeline.tar --data-dir /data \\
       --peer http://safekeeper-1:7676 --peer http://safekeeper-2:7676
 
-Exit code 0: installed, 1: failed, 2: bad usage, 3: refused for safety.`;
+Exit code 0: installed, 1: failed, 2: bad usage or no data directory, 3: refused for safety.`;
 
 async function install(file: string, flags: InstallFlags): Promise<void> {
   const stop = stopSignal();
@@ -109,7 +110,7 @@ async function install(file: string, flags: InstallFlags): Promise<void> {
 async function run(file: string, flags: InstallFlags, signal: AbortSignal): Promise<void> {
   const urls = peerUrlsOf(flags);
   const log = createLogger(canRedraw(process.stderr, process.env) ? 'silent' : 'info');
-  const dataDirectory = resolve(flags.dataDir);
+  const dataDirectory = await resolveDataDirectory(flags.dataDir);
   const memory = new TransferMemory();
   using view = createTransferView(process.stderr, process.env, systemClock, log);
   const { watch, ...archive } = await openInput(file, memory);

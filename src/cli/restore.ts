@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { describeError, Failure } from '../base/failure.ts';
@@ -15,6 +14,7 @@ import { openOutgoing } from './agent-credentials.ts';
 import { canRedraw } from './terminal/output.ts';
 import { badUsage, EXIT, exitCodeOf as exitCodeOfError, finalText } from './errors.ts';
 import { asRefusal } from './refusals.ts';
+import { resolveDataDirectory } from './resolve-data-directory.ts';
 import { addRestoreOptions, peerUrlsOf, type RestoreFlags } from './restore/options.ts';
 import { exitCodeOf, summaryJson, summaryLines } from './restore/summary.ts';
 import { startTextfile } from './restore/textfile.ts';
@@ -48,7 +48,7 @@ async function run(flags: RestoreFlags, isDebug: boolean): Promise<number> {
   const log = createLogger(tearsPicture ? 'silent' : flags.logLevel);
   const stop = stopSignal();
   const transfers = new TransferRegistry(systemClock);
-  const dataDirectory = resolve(flags.dataDir);
+  const dataDirectory = await resolveDataDirectory(flags.dataDir);
   keepHeapSmall();
   const { storageController: controllerUrl, timelinesFile } = flags;
   const common = { transfers, clock: systemClock, log };

@@ -12,7 +12,6 @@ import { formatLsn } from '../domain/lsn.ts';
 import { HttpClient } from '../http/client.ts';
 import type { RemoteStorageLocation } from '../remote-storage/location.ts';
 import { openRemoteStorage } from '../remote-storage/open-remote-storage.ts';
-import type { RemoteStorage } from '../remote-storage/remote-storage.ts';
 import { PeerClient } from '../safekeeper/peer-client.ts';
 import { segmentCount } from '../safekeeper/wal-segment.ts';
 import { writeArchiveFile } from '../transfer/archive-file.ts';
@@ -24,6 +23,7 @@ import { addOutgoingOptions, openOutgoing, type OutgoingFlags } from './agent-cr
 import { canRedraw } from './terminal/output.ts';
 import { asRefusal, interrupted } from './refusals.ts';
 import { remoteStorageOption } from './remote-storage.ts';
+import { resolveDataDirectory } from './resolve-data-directory.ts';
 import { parseSafekeeperIdArgument } from './safekeeper-id-argument.ts';
 import { stopSignal } from './stop-signal.ts';
 import { parseTimelineArgument } from './timeline-argument.ts';
@@ -72,7 +72,7 @@ Examples:
   $ safekeeper-operator snapshot TENANT/TIMELINE --from /data --for 3 --to - | ssh safekeeper-3 \\
       safekeeper-operator install - --data-dir /data --peer http://safekeeper-1:7676 --peer http://safekeeper-2:7676
 
-The file is complete and checked as soon as it is there. Exit code 0: written, 1: failed, 2: bad usage, 3: refused, because a safekeeper runs on the directory.`;
+The file is complete and checked as soon as it is there. Exit code 0: written, 1: failed, 2: bad usage or no data directory, 3: refused, because a safekeeper runs on the directory.`;
 
 async function snapshot(id: TenantTimelineId, flags: SnapshotFlags): Promise<void> {
   if (flags.to === PIPE && process.stdout.isTTY) {
@@ -108,8 +108,10 @@ async function run(id: TenantTimelineId, flags: SnapshotFlags, signal: AbortSign
       const client = new PeerClient({ http, url: flags.from });
       return await pass(await requestSnapshot(client, id, flags.for, { memory, log }, signal), sink);
     }
-    await using _lock = await acquirePidLock(resolve(flags.from));
-    return await pass(await openDirectory(id, flags, memory, remoteStorage, signal), sink);
+    const dataDirectory = await resolveDataDirectory(flags.from);
+    await using _lock = await acquirePidLock(dataDirectory);
+    const options = { files: nodeFileSystem, memory, remoteStorage };
+    return await pass(await openDirectorySnapshot(dataDirectory, id, flags.for, options, signal), sink);
   };
   const written = await (flags.to === PIPE
     ? writeToPipe(produce, signal)
@@ -130,17 +132,6 @@ async function writeToPipe(
   const passed = await produce(pipe);
   await pipe.finish();
   return passed;
-}
-
-function openDirectory(
-  id: TenantTimelineId,
-  flags: SnapshotFlags,
-  memory: TransferMemory,
-  remoteStorage: RemoteStorage | undefined,
-  signal: AbortSignal,
-): Promise<SnapshotSource> {
-  const options = { files: nodeFileSystem, memory, remoteStorage };
-  return openDirectorySnapshot(resolve(flags.from), id, flags.for, options, signal);
 }
 
 /** Everything else is a directory, but another scheme is a mistake. */

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import koffi from 'koffi';
-import { Failure } from '../base/failure.ts';
+import { errorCode, Failure } from '../base/failure.ts';
 
 export const PID_FILE_NAME = 'safekeeper.pid';
 
@@ -64,10 +64,12 @@ async function openPidFile(path: string, dataDirectory: string): Promise<FileHan
   try {
     return await open(path, constants.O_RDWR | constants.O_CREAT, 0o644);
   } catch (cause) {
-    throw new Failure('DataDirectoryMissing', `cannot open ${path}: the data directory ${dataDirectory} must exist`, {
-      retry: 'after-change',
-      cause,
-    });
+    if (errorCode(cause) === 'ENOENT')
+      throw new Failure('DataDirectoryMissing', `the data directory ${dataDirectory} must exist`, {
+        retry: 'after-change',
+        cause,
+      });
+    throw new Failure('PidLockFailed', 'the data directory cannot be locked', { retry: 'after-change', cause });
   }
 }
 

@@ -181,8 +181,8 @@ describe('bad usage is one line and exit code 2', () => {
   test.each([
     [[], 'which data directory?'],
     [['/tmp', '--data-dir', '/tmp'], 'give the data directory once'],
-    [[missing], `${missing} cannot be inspected: ENOENT`],
-    [['/etc/passwd'], '/etc/passwd cannot be inspected: ENOTDIR'],
+    [[missing], `the data directory ${missing} must exist and be readable: ENOENT`],
+    [['/etc/passwd'], 'the data directory /etc/passwd must exist and be readable: ENOTDIR'],
     [['/tmp', '--tenant', 'x'], 'It must be 32 hex digits.'],
     [['/tmp', '--threads', '0'], 'It must be a whole number from 1 to 64.'],
     [['/tmp', '--depp'], 'Did you mean --deep?'],

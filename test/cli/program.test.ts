@@ -44,6 +44,22 @@ test('bad options of every command are bad usage', async () => {
   }
 });
 
+test('so is a data directory that is none, and the whole error is one line', async () => {
+  const id = '1'.repeat(32);
+  for (const path of ['/nowhere', '/dev/null']) {
+    for (const argv of [
+      ['inspect', path],
+      ['restore', '--data-dir', path, '--peer', 'http://127.0.0.1:9'],
+      ['snapshot', `${id}/${id}`, '--from', path, '--for', '3', '--to', '-'],
+      ['install', '-', '--data-dir', path, '--peer', 'http://127.0.0.1:9'],
+    ]) {
+      const { code, output } = await run(...argv);
+      expect({ argv, code }).toEqual({ argv, code: 2 });
+      expect(output).toMatch(new RegExp(`^error: the data directory ${path} must exist and be readable: .+\n$`));
+    }
+  }
+});
+
 test('help and version are no errors', async () => {
   expect(await run('--version')).toEqual({ code: 0, output: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) });
   const help = await run('--help');

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runProgram } from '../../src/cli/program.ts';
@@ -132,6 +132,17 @@ describe('exit codes', () => {
     expect(stderr).not.toMatch(/^ {4}at /m);
     expect(readdirSync(data.path)).toEqual([]);
   });
+});
+
+test('the data directory may be reached by a link', async () => {
+  using data = temporaryData();
+  using links = temporaryData();
+  symlinkSync(data.path, join(links.path, 'data'));
+  await using first = await startPeer(1);
+  await using second = await startPeer(2);
+  const peers = ['--peer', first.url, second.url];
+  expect((await restore(join(links.path, 'data'), '--id', String(OWN_ID), ...peers)).code).toBe(0);
+  expect(readdirSync(join(data.path, TENANT))).toEqual(TIMELINES);
 });
 
 test('the timelines may stand in a file', async () => {

@@ -201,17 +201,10 @@ describe('bad input is one clear line', () => {
     await expectLine([other, '--from', agent.url, '--for', '4', '--to', file], 1, /has no timeline 1{32}\/b{32}$/m);
   });
 
-  test('a directory in use, and one that is none', async () => {
+  test('a directory in use', async () => {
     const data = await placeOffline();
-    {
-      await using _lock = await acquirePidLock(data);
-      await expectLine([NAME, '--from', data, '--for', '4', '--to', file], 3, /is in use by process \d+/);
-    }
-    await expectLine(
-      [NAME, '--from', '/nowhere', '--for', '4', '--to', file],
-      1,
-      /data directory \/nowhere must exist/,
-    );
+    await using _lock = await acquirePidLock(data);
+    await expectLine([NAME, '--from', data, '--for', '4', '--to', file], 3, /is in use by process \d+/);
   });
 
   test('a safekeeper that does not answer, or is the recipient itself', async () => {

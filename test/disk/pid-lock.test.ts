@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -42,6 +42,13 @@ describe('acquirePidLock', () => {
     const refused = spawn('flock', ['--nonblock', '--exclusive', path, 'true'], { stdio: 'ignore' });
     const [code] = (await once(refused, 'exit')) as [number];
     expect(code).toBe(1);
+  });
+
+  test('says what is wrong with the file itself', async () => {
+    await using directory = await temporary();
+    await mkdir(join(directory.path, PID_FILE_NAME));
+    const failure = { reason: 'PidLockFailed', cause: { code: 'EISDIR' } };
+    await expect(acquirePidLock(directory.path)).rejects.toMatchObject(failure);
   });
 
   test('names the data directory that does not exist', async () => {

@@ -53,7 +53,7 @@ Examples:
   # what lacks on a disk that is not empty, and what a compute has created anew without its WAL
   $ safekeeper-operator restore --data-dir /data --missing --replace-hollow --peer http://sk-1:7676,http://sk-2:7676
 
-Exit codes: 0 everything is there, 1 nothing was restored, 2 bad usage, 3 nothing was restored for safety, 4 only a part is there.`;
+Exit codes: 0 everything is there, 1 nothing was restored, 2 bad usage or no data directory, 3 nothing was restored for safety, 4 only a part is there.`;
 
 /** Adds the flags of `restore`. */
 export function addRestoreOptions(command: Command): Command {
