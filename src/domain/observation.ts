@@ -31,6 +31,11 @@ export type Answer =
   | { readonly kind: 'Unreachable'; readonly problem: string }
   | { readonly kind: 'Unknown'; readonly problem: string };
 
+/** Whether it tells of the replica at all. */
+export function hasAnswered(answer: Answer): answer is Exclude<Answer, { readonly problem: string }> {
+  return answer.kind !== 'Unreachable' && answer.kind !== 'Unknown';
+}
+
 /** One read of one replica, with the monotonic milliseconds between which the safekeeper must have decided its answer. */
 export interface Reading {
   readonly id: SafekeeperId;

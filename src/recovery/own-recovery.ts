@@ -5,7 +5,7 @@ import type { LogEnd } from '../domain/log-position.ts';
 import type { Membership } from '../domain/membership.ts';
 import {
   type Answer,
-  type DiskEvidence,
+  hasAnswered,
   type Evidence,
   NO_EVIDENCE,
   type Observation,
@@ -20,11 +20,11 @@ import { type MemberSources, resolveMembers } from '../domain/recovery-members.t
 import { EMPTY_MEMORY, type RecoveryMemory, remember } from '../domain/recovery-memory.ts';
 import { type Planned, planRecovery } from '../domain/recovery-plan.ts';
 import { RECHECK_MS } from '../domain/recovery-rules.ts';
-import { judgeReplicas, statusOf } from '../domain/replica-state.ts';
+import { judgeReplicas } from '../domain/replica-state.ts';
 import { maxTerm, type Term } from '../domain/term.ts';
 import type { TimelineStatus } from '../safekeeper/api.ts';
-import { readDisk } from './disk-evidence.ts';
-import type { Peer, Peers } from './peers.ts';
+import { KnownDisks } from './known-disks.ts';
+import { describeUnheard, type Peer, type Peers } from './peers.ts';
 import { prepareWitnesses } from './prepare-witnesses.ts';
 import { readInOrder, readReplicas, type ReplicaSource } from './read-replicas.ts';
 import { explainRefusal } from './refusals.ts';
@@ -81,9 +81,6 @@ export interface ConfirmedRecovery {
 /** What peers say of a replica that is there; `Unknown` when none of them answers. */
 export type Hollowness = { readonly kind: 'Whole' | 'Unknown' } | { readonly kind: 'Hollow'; readonly message: string };
 
-/** Asks of a disk that has not moved are not repeated (rule R13). */
-type CachedDisk = Pick<TimelineStatus, 'flushLsn' | 'term'> & { readonly evidence: DiskEvidence };
-
 /**
  * The recovery of one replica by its own safekeeper, which is not running, by the operator's rules: `planRecovery` decides
  * and `confirmIntent` has the last word. The policy is the operator's default: every member is waited for, fences are by
@@ -96,12 +93,13 @@ export class OwnRecovery {
   private waitingSinceMs: number | undefined;
   /** Who was worth asking last time. */
   private members: readonly SafekeeperId[] | undefined;
-  private readonly disks = new Map<SafekeeperId, CachedDisk>();
+  private readonly disks: KnownDisks;
   private readonly statuses = new Map<SafekeeperId, TimelineStatus>();
 
   constructor(options: OwnRecoveryOptions) {
-    const { ownId, sinceMs, clock, peers } = options;
+    const { timeline, ownId, sinceMs, clock, peers } = options;
     this.options = options;
+    this.disks = new KnownDisks(timeline);
     const lost = { id: ownId, startedMs: sinceMs, finishedMs: sinceMs, answer: { kind: 'NotFound' as const } };
     // Nobody else has been read: that is no round to compare with.
     this.memory = { ...remember(EMPTY_MEMORY, new Map([[ownId, lost]]), sinceMs), rounds: [] };
@@ -122,7 +120,7 @@ export class OwnRecovery {
     this.memory = remember(this.memory, observation, clock.monotonicMs());
     const ownership = await readOwnership(signal);
     let evidence: Evidence = {
-      disks: this.knownDisks(observation),
+      disks: this.disks.unmoved(observation),
       rooms: new Map(),
       ownership: ownership === 'NotConfigured' ? ownership : new Map([[ownId, ownership]]),
     };
@@ -135,7 +133,7 @@ export class OwnRecovery {
       evidence = more;
       planned = this.plan(observation, evidence);
     }
-    return this.conclude(planned);
+    return this.conclude(planned, observation);
   }
 
   /**
@@ -150,8 +148,7 @@ export class OwnRecovery {
     await prepareWitnesses(intent, timeline, (id) => peers.get(id)?.client, signal);
     const others = intent.members.all.filter((id) => id !== ownId);
     const reads = await readInOrder(this.source, ownId, others, signal);
-    const disks = new Map([...this.disks].map(([id, { evidence }]) => [id, evidence]));
-    const recheck = { reads, evidence: { disks }, recorded: new Map(), sources: this.sources() };
+    const recheck = { reads, evidence: { disks: this.disks.all }, recorded: new Map(), sources: this.sources() };
     const confirmation = confirmIntent(intent, recheck);
     if (confirmation.kind === 'Discarded') return confirmation;
     const donor = peers.get(confirmation.donor.id);
@@ -189,7 +186,9 @@ export class OwnRecovery {
     const first = this.members ?? (hinted.length > 0 ? hinted : everybody);
     const observation = await readReplicas(this.source, [...new Set([ownId, ...first])], signal);
     const resolution = resolveMembers(observation, this.sources());
-    const members = 'members' in resolution ? resolution.members.all : everybody;
+    const named = 'members' in resolution ? resolution.members.all : [];
+    // Somebody else may know a newer configuration, of which we are a member.
+    const members = named.includes(ownId) ? named : [...named, ...everybody];
     this.members = [...new Set([...first, ...members])];
     if (members.every((id) => observation.has(id))) return observation;
     return await readReplicas(this.source, [...new Set([ownId, ...this.members])], signal);
@@ -234,11 +233,14 @@ export class OwnRecovery {
     return { declared, cluster: peers.everybody };
   }
 
-  private conclude({ plan, members, replicas }: Planned): OwnDecision {
+  private conclude({ plan, members, replicas }: Planned, observation: Observation): OwnDecision {
     const { ownId, peers } = this.options;
     if (members !== undefined && !members.all.includes(ownId)) {
-      const message = `Safekeeper ${ownId} is not among the timeline's members (${members.all.join(', ')}).`;
-      return { kind: 'NotMember', message };
+      const message = `Safekeeper ${ownId} is not among the timeline's members (${members.all.join(', ')})`;
+      const unheard = describeUnheard(peers, observation);
+      if (unheard.length === 0) return { kind: 'NotMember', message: `${message}.` };
+      const problem = `${message}, unless a peer that does not answer knows newer ones: ${unheard.join('; ')}.`;
+      return this.wait('WaitingForWitnesses', problem);
     }
     switch (plan.kind) {
       case 'Pull':
@@ -284,28 +286,10 @@ export class OwnRecovery {
     const rooms = new Map(known.rooms);
     const lookAt = async (id: SafekeeperId) => {
       const peer = this.options.peers.get(id);
-      const status = statusOf(observation, id);
-      if (peer === undefined || status === undefined) return;
-      using _permit = await peer.dumps.acquire(signal);
-      const evidence = await readDisk(peer.client, this.options.timeline, signal).catch(() => undefined);
-      signal.throwIfAborted();
-      if (evidence !== undefined) this.disks.set(id, { flushLsn: status.flushLsn, term: status.term, evidence });
+      if (peer !== undefined) await this.disks.look(peer, observation, signal);
     };
     const measure = async () => void rooms.set(wanted.room, await this.options.measureRoom());
     await Promise.all([...wanted.disks.map(lookAt), measure()]);
-    return { ...known, disks: this.knownDisks(observation), rooms };
+    return { ...known, disks: this.disks.unmoved(observation), rooms };
   }
-
-  /** Of those that have not moved; damage stays damage. */
-  private knownDisks(observation: Observation): Map<SafekeeperId, DiskEvidence> {
-    const known = [...this.disks].filter(([id, { flushLsn, term, evidence }]) => {
-      const status = statusOf(observation, id);
-      return evidence.kind === 'Missing' || (status?.flushLsn === flushLsn && status.term === term);
-    });
-    return new Map(known.map(([id, { evidence }]) => [id, evidence]));
-  }
-}
-
-function hasAnswered({ kind }: Answer): boolean {
-  return kind !== 'Unreachable' && kind !== 'Unknown';
 }

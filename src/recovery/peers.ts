@@ -3,6 +3,7 @@ import { Semaphore } from '../base/concurrency.ts';
 import { describeError, Failure } from '../base/failure.ts';
 import { SharedReading } from '../base/shared-reading.ts';
 import type { SafekeeperId } from '../domain/ids.ts';
+import { hasAnswered, type Observation } from '../domain/observation.ts';
 import type { NodeStatus } from '../safekeeper/api.ts';
 import type { PeerClient } from '../safekeeper/peer-client.ts';
 
@@ -107,4 +108,12 @@ export class Peers {
 export function describeSilence({ url, problem }: SilentPeer): string {
   const text = describeError(problem);
   return text.includes(url) ? text : `${url}: ${text}`;
+}
+
+/** Who does not say whether it has the timeline that was asked for, and why, for people. */
+export function describeUnheard(peers: Peers, observation: Observation): string[] {
+  const unread = [...observation.values()].flatMap(({ id, answer }) =>
+    peers.get(id) === undefined || hasAnswered(answer) ? [] : [`safekeeper ${id} (${answer.problem})`],
+  );
+  return [...peers.silent.map(describeSilence), ...unread];
 }

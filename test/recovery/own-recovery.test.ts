@@ -172,6 +172,30 @@ describe('who the members are', () => {
     });
   });
 
+  test('nor is one while a peer does not answer, which may know a newer configuration', async () => {
+    first.script.replica = { ...REPLICA, generation: 2, members: [1, 2, 5] };
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const recovery = await open({ peers: peersAt(first.url, url) });
+    const waiting = { reason: 'WaitingForWitnesses', message: expect.stringContaining(url) as string };
+    expect(await recovery.decide(never)).toMatchObject({ kind: 'Wait', ...waiting });
+    await clock.advance(UNKNOWN_TIMEOUT_MS);
+    expect(await recovery.decide(never)).toMatchObject({ kind: 'Refused', ...waiting });
+  });
+
+  test('that one is asked, though it does not list the timeline, and then it binds', async () => {
+    first.script.replica = { ...REPLICA, generation: 2, members: [1, 4, 5] };
+    second.script.refusal = { status: 500, message: 'starting' };
+    second.script.replica = { ...REPLICA, generation: 3, members: [1, 2, 3] };
+    const recovery = await open({ listedBy: [1n as SafekeeperId] });
+    expect(await recovery.decide(never)).toMatchObject({
+      kind: 'Wait',
+      message: expect.stringContaining('safekeeper 2 (') as string,
+    });
+    delete second.script.refusal;
+    first.script.replica = second.script.replica;
+    expect(await recovery.decide(never)).toMatchObject({ kind: 'Act', intent: { members: { all: [1n, 2n, 3n] } } });
+  });
+
   test('without a configuration: the three that there are, the declared ones, or nobody is guessed', async () => {
     await using fourth = await startScriptedPeer({ id: 4, replica: undefined });
     const four = () => peersAt(first.url, second.url, fourth.url);
