@@ -34,6 +34,8 @@ export const limits = {
   secretRecheckMs: 10_000,
   /** How long running snapshots and pulls may go on once an agent was told to stop; Kubernetes kills after 30 s. */
   agentShutdownGraceMs: 20_000,
+  /** How long a command that was told to stop still waits, when it has ended, for who reads what it printed. */
+  outputGraceMs: 1_000,
 
   /** A control file: about 400 bytes, more with a long term history. */
   controlFileBytesMax: 1024 * 1024,

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 import { guardProcess } from './errors.ts';
 import { runKubectlPlugin } from './program.ts';
+import { endProcess } from './stop-signal.ts';
 
 guardProcess(process);
 // kubectl finds this on the PATH for `kubectl safekeepers`.
-process.exitCode = await runKubectlPlugin(process.argv.slice(2));
+endProcess(await runKubectlPlugin(process.argv.slice(2)));

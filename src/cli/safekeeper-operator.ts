@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { guardProcess } from './errors.ts';
 import { runProgram } from './program.ts';
+import { endProcess } from './stop-signal.ts';
 
 guardProcess(process);
-process.exitCode = await runProgram(process.argv.slice(2));
+endProcess(await runProgram(process.argv.slice(2)));

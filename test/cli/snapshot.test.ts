@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { acquirePidLock } from '../../src/disk/pid-lock.ts';
 import { TokenVerifier, openPublicKeys } from '../../src/http/token-verifier.ts';
@@ -168,6 +170,18 @@ describe('a snapshot that does not come whole', () => {
     child.kill('SIGINT');
     expect(await end).toMatchObject({ code: 1, errors: 'error: interrupted (SIGINT): nothing was written\n' });
     expect(readdirSync(directory)).toEqual([]);
+  });
+
+  test.each(['SIGTERM', 'SIGINT'] as const)('because its reader stands still ends with one %s', async (signal) => {
+    const data = await placeOffline();
+    const child = startBuilt(['snapshot', NAME, '--from', data, '--for', '4', '--to', '-']);
+    const exit = once(child, 'exit');
+    const errors = text(child.stderr!);
+    await once(child.stdout!, 'readable');
+    child.kill(signal);
+    expect(await exit).toEqual([1, null]);
+    expect(await errors).toBe(`error: interrupted (${signal}): nothing was written\n`);
+    child.stdout?.destroy();
   });
 
   test('because nobody reads it any more fails', async () => {
