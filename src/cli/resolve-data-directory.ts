@@ -1,5 +1,6 @@
-import { realpath } from 'node:fs/promises';
-import { describeError } from '../base/failure.ts';
+import { readlink, realpath } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { describeError, errorCode } from '../base/failure.ts';
 import { nodeFileSystem } from '../disk/node-file-system.ts';
 import { badUsage } from './errors.ts';
 
@@ -10,6 +11,13 @@ export async function resolveDataDirectory(path: string): Promise<string> {
     await nodeFileSystem.list(directory);
     return directory;
   } catch (error) {
-    throw badUsage(`the data directory ${path} must exist and be readable: ${describeError(error)}`);
+    throw badUsage(`the data directory ${path} must exist and be readable: ${await whyNot(path, error)}`);
   }
+}
+
+/** Of a link that leads nowhere the system says that the link does not exist. */
+async function whyNot(path: string, error: unknown): Promise<string> {
+  // Without a slash at the end, behind which the link would be followed.
+  const target = errorCode(error) === 'ENOENT' ? await readlink(resolve(path)).catch(() => undefined) : undefined;
+  return target === undefined ? describeError(error) : `it is a symbolic link to ${target}, which does not exist`;
 }

@@ -208,6 +208,19 @@ test('a directory that an agent serves is read, told apart, and left as it was',
   expect(await readFile(join(agent.dataDirectory, 'safekeeper.pid'), 'utf8')).toBe(String(process.pid));
 });
 
+test('a link that leads nowhere is told from a directory that is missing', async () => {
+  await using links = await testDirectory();
+  const link = join(links.path, 'link');
+  await symlink('gone', link);
+  for (const path of [link, `${link}/`]) {
+    const { code, errors } = await run(path);
+    expect(code).toBe(2);
+    expect(errors).toContain(
+      `${path} must exist and be readable: it is a symbolic link to gone, which does not exist\n`,
+    );
+  }
+});
+
 test('a data directory may be reached by a link', async () => {
   await using data = await testDirectory();
   await data.place({ snapshot: 'uninitialized' });
