@@ -1,10 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
-import type { KubeConfig, User } from '@kubernetes/client-node';
+import type { KubeConfig } from '@kubernetes/client-node';
 import type { Clock } from '../base/clock.ts';
 import { describeError, Failure } from '../base/failure.ts';
 import { limits } from '../base/limits.ts';
-import { isRecord } from './is-record.ts';
 
 /** How to reach and convince one API server. Holds secrets: never log it. */
 export interface KubeAccess {
@@ -93,13 +90,8 @@ class CachedAccess implements AccessSource {
 }
 
 async function loadKubeConfig(location: KubeConfigLocation): Promise<KubeConfig> {
-  const { KubeConfig, loadYaml } = await import('./kube-config.ts');
-  const config = new KubeConfig();
-  const loadFromFile = config.loadFromFile.bind(config);
-  config.loadFromFile = (file, options) => {
-    loadFromFile(file, options);
-    config.users = withTokenFiles(config.users, loadYaml(readFileSync(file, 'utf8')), dirname(file));
-  };
+  const { FileKubeConfig } = await import('./kube-config.ts');
+  const config = new FileKubeConfig();
   try {
     if (location.kubeconfigPath === undefined) config.loadFromDefault();
     else config.loadFromFile(location.kubeconfigPath);
@@ -115,17 +107,6 @@ async function loadKubeConfig(location: KubeConfigLocation): Promise<KubeConfig>
   const { contexts, users, currentContext } = config;
   config.loadFromOptions({ clusters, contexts, users, currentContext });
   return config;
-}
-
-/** A kubeconfig's `tokenFile`, which the library passes over in silence, as the provider that it has for such files. */
-function withTokenFiles(users: readonly User[], kubeconfig: unknown, directory: string): User[] {
-  const { users: entries = [] } = kubeconfig as { users?: ReadonlyArray<{ name?: string; user?: unknown }> };
-  const files = new Map(entries.map(({ name, user }) => [name, isRecord(user) ? user.tokenFile : undefined]));
-  return users.map((user) => {
-    const file = files.get(user.name);
-    if (typeof file !== 'string' || user.token) return user;
-    return { ...user, authProvider: { name: 'tokenFile', config: { tokenFile: resolve(directory, file) } } };
-  });
 }
 
 async function resolveAccess(config: KubeConfig): Promise<KubeAccess> {

@@ -1,10 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { stringify } from 'yaml';
 import { type KubeAccess, kubeConfigAccess } from '../../src/kube/kube-access.ts';
 import { KubeClient } from '../../src/kube/kube-client.ts';
@@ -206,4 +206,48 @@ test.each([
   writeFileSync(join(folder, 'token'), 'second\n');
   expect([authorization(first), authorization(await source.current())]).toEqual(['Bearer first', 'Bearer first']);
   expect(authorization(await source.refresh(first))).toBe('Bearer second');
+});
+
+describe('of several files in $KUBECONFIG', () => {
+  /** A kubeconfig in a directory of its own, beside a token with the directory's name. */
+  function place(name: string, config: object): string {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, 'token'), name);
+    const path = join(folder, name, 'kubeconfig');
+    writeFileSync(path, stringify({ apiVersion: 'v1', kind: 'Config', ...config }));
+    return path;
+  }
+
+  const users = [{ name: 'main', user: { tokenFile: 'token' } }];
+  const clusters = [{ name: 'main', cluster: { server: 'https://h' } }];
+  const contexts = [{ name: 'main', context: { cluster: 'main', user: 'main' } }];
+
+  function current(...paths: readonly string[]): Promise<KubeAccess> {
+    vi.stubEnv('KUBECONFIG', paths.join(delimiter));
+    return kubeConfigAccess({}, new FakeClock()).current();
+  }
+  afterEach(() => vi.unstubAllEnvs());
+
+  test("a token file is beside the one that names it, whichever that is; those that don't exist are passed over", async () => {
+    const first = place('first', { clusters, contexts, 'current-context': 'main' });
+    const second = place('second', { users });
+    for (const paths of [
+      [first, second],
+      [second, first],
+      [join(folder, 'absent'), first, second],
+    ]) {
+      expect(authorization(await current(...paths))).toBe('Bearer second');
+    }
+    await expect(current(join(folder, 'absent'))).rejects.toThrow(/^the kubeconfig cannot be read: ENOENT/);
+  });
+
+  test('what the first one names stands', async () => {
+    const first = place('first', { clusters, contexts, users, 'current-context': 'main' });
+    const others = [{ name: 'other', cluster: { server: 'https://other' } }];
+    const second = place('second', { clusters: [...others, ...clusters], contexts, users, 'current-context': 'other' });
+    expect(await current(first, second)).toMatchObject({
+      server: 'https://h',
+      headers: { Authorization: 'Bearer first' },
+    });
+  });
 });
