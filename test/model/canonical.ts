@@ -1,50 +1,46 @@
 import {
+  ACCEPTOR_BYTES,
   ACCEPTORS_AT,
   type Bounds,
+  type Layout,
   layoutOf,
-  MEMBER_COUNT,
-  PROPOSER_BYTES,
-  PROPOSERS_AT,
-  type State,
-  TASK_BYTES,
-} from './state.ts';
-
-/** Entry i is the new index of member i. */
-const RENAMINGS: readonly Uint8Array[] = [
-  [0, 1, 2],
-  [0, 2, 1],
-  [1, 0, 2],
-  [1, 2, 0],
-  [2, 0, 1],
-  [2, 1, 0],
-].map((renaming) => Uint8Array.from(renaming));
+  PROPOSER_MEMBERS_AT,
+  TASK_MEMBERS_AT,
+} from './layout.ts';
+import type { State } from './state.ts';
 
 /** Names do not matter: of all states that differ in the names of members, proposers and tasks only, one stands for all. */
 export class Canonical {
   private best: Uint8Array;
   private candidate: Uint8Array;
-  private readonly tasksAt: number;
-  private readonly masks = RENAMINGS.map(renamedMasks);
-  private readonly order = new Int32Array(MEMBER_COUNT);
+  /** Entry i of each is the new index of member i. */
+  private readonly renamings: readonly Uint8Array[];
+  private readonly masks: readonly Uint8Array[];
+  private readonly order: Int32Array;
   private readonly bounds: Bounds;
+  private readonly layout: Layout;
+  private readonly memberCount: number;
 
   constructor(bounds: Bounds) {
-    const { tasksAt, sizeBytes } = layoutOf(bounds);
     this.bounds = bounds;
-    this.tasksAt = tasksAt;
-    this.best = new Uint8Array(sizeBytes);
-    this.candidate = new Uint8Array(sizeBytes);
+    this.layout = layoutOf(bounds);
+    this.memberCount = bounds.members;
+    this.best = new Uint8Array(this.layout.sizeBytes);
+    this.candidate = new Uint8Array(this.layout.sizeBytes);
+    this.renamings = permutationsOf(this.layout.members).map((renaming) => Uint8Array.from(renaming));
+    this.masks = this.renamings.map(renamedMasks);
+    this.order = new Int32Array(bounds.members);
   }
 
   /** The bytes that stand for this state, valid until the next call: the least of those whose members are in order. */
   of({ bytes }: State): Uint8Array {
-    for (let member = 0; member < MEMBER_COUNT; member++) {
-      const at = ACCEPTORS_AT + 2 * member;
+    for (let member = 0; member < this.memberCount; member++) {
+      const at = ACCEPTORS_AT + ACCEPTOR_BYTES * member;
       this.order[member] = byte(bytes, at) * 256 + byte(bytes, at + 1);
     }
     let found = false;
-    for (let at = 0; at < RENAMINGS.length; at++) {
-      const renaming = RENAMINGS[at] as Uint8Array;
+    for (let at = 0; at < this.renamings.length; at++) {
+      const renaming = this.renamings[at] as Uint8Array;
       if (!this.isOrderedBy(renaming)) continue;
       this.rename(bytes, renaming, this.masks[at] as Uint8Array);
       if (found && compare(this.candidate, this.best, 0, 0, this.best.length) >= 0) continue;
@@ -55,8 +51,8 @@ export class Canonical {
   }
 
   private isOrderedBy(renaming: Uint8Array): boolean {
-    for (let a = 0; a < MEMBER_COUNT; a++) {
-      for (let b = 0; b < MEMBER_COUNT; b++) {
+    for (let a = 0; a < this.memberCount; a++) {
+      for (let b = 0; b < this.memberCount; b++) {
         const before = (this.order[a] as number) < (this.order[b] as number);
         if (before && byte(renaming, a) > byte(renaming, b)) return false;
       }
@@ -67,27 +63,38 @@ export class Canonical {
   private rename(from: Uint8Array, renaming: Uint8Array, masks: Uint8Array): void {
     const to = this.candidate;
     to.set(from);
-    for (let member = 0; member < MEMBER_COUNT; member++) {
+    for (let member = 0; member < this.memberCount; member++) {
       const renamed = byte(renaming, member);
-      to[ACCEPTORS_AT + 2 * renamed] = byte(from, ACCEPTORS_AT + 2 * member);
-      to[ACCEPTORS_AT + 2 * renamed + 1] = byte(from, ACCEPTORS_AT + 2 * member + 1);
+      to[ACCEPTORS_AT + ACCEPTOR_BYTES * renamed] = byte(from, ACCEPTORS_AT + ACCEPTOR_BYTES * member);
+      to[ACCEPTORS_AT + ACCEPTOR_BYTES * renamed + 1] = byte(from, ACCEPTORS_AT + ACCEPTOR_BYTES * member + 1);
     }
+    const { proposersAt, proposerBytes, tasksAt, taskBytes } = this.layout;
     for (let proposer = 0; proposer < this.bounds.proposers; proposer++) {
-      const at = PROPOSERS_AT + PROPOSER_BYTES * proposer;
+      const at = proposersAt + proposerBytes * proposer;
       to[at + 2] = byte(masks, byte(from, at + 2));
-      renameEach(from, to, at + 4, renaming);
+      renameEach(from, to, at + PROPOSER_MEMBERS_AT, renaming);
     }
     for (let task = 0; task < this.bounds.recoveries; task++) {
-      const at = this.tasksAt + TASK_BYTES * task;
+      const at = tasksAt + taskBytes * task;
       to[at + 1] = renamed(byte(from, at + 1), renaming);
       to[at + 2] = byte(masks, byte(from, at + 2));
       to[at + 3] = renamed(byte(from, at + 3), renaming);
-      renameEach(from, to, at + 6, renaming);
-      renameEach(from, to, at + 6 + MEMBER_COUNT, renaming);
+      to[at + 6] = byte(masks, byte(from, at + 6));
+      renameEach(from, to, at + TASK_MEMBERS_AT, renaming);
+      renameEach(from, to, at + TASK_MEMBERS_AT + this.memberCount, renaming);
     }
-    sortRecords(to, PROPOSERS_AT, PROPOSER_BYTES, this.bounds.proposers);
-    sortRecords(to, this.tasksAt, TASK_BYTES, this.bounds.recoveries);
+    sortRecords(to, proposersAt, proposerBytes, this.bounds.proposers);
+    sortRecords(to, tasksAt, taskBytes, this.bounds.recoveries);
   }
+}
+
+/** In lexicographic order. */
+function permutationsOf(members: readonly number[]): number[][] {
+  if (members.length === 0) return [[]];
+  return members.flatMap((first) => {
+    const others = members.filter((member) => member !== first);
+    return permutationsOf(others).map((rest) => [first, ...rest]);
+  });
 }
 
 function byte(bytes: Uint8Array, at: number): number {
@@ -100,13 +107,13 @@ function renamed(number: number, renaming: Uint8Array): number {
 }
 
 function renameEach(from: Uint8Array, to: Uint8Array, at: number, renaming: Uint8Array): void {
-  for (let member = 0; member < MEMBER_COUNT; member++) to[at + byte(renaming, member)] = byte(from, at + member);
+  for (let member = 0; member < renaming.length; member++) to[at + byte(renaming, member)] = byte(from, at + member);
 }
 
 function renamedMasks(renaming: Uint8Array): Uint8Array {
-  const masks = new Uint8Array(1 << MEMBER_COUNT);
+  const masks = new Uint8Array(1 << renaming.length);
   for (let mask = 0; mask < masks.length; mask++) {
-    for (let member = 0; member < MEMBER_COUNT; member++) {
+    for (let member = 0; member < renaming.length; member++) {
       if ((mask & (1 << member)) !== 0) masks[mask] = byte(masks, mask) | (1 << byte(renaming, member));
     }
   }

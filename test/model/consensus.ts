@@ -1,6 +1,6 @@
-import { quorumSize } from '../../src/domain/membership.ts';
+import { countOf, has, type Member } from './layout.ts';
 import { EMPTY_LOG, HOLLOW_LOG, type LogId, type Logs, type ModelTerm, NO_LOG } from './logs.ts';
-import { CANDIDATE, GREETING, LEADER, MEMBER_COUNT, MEMBERS, type Member, type State } from './state.ts';
+import { CANDIDATE, GREETING, LEADER, type State } from './state.ts';
 import type { Variant } from './variant.ts';
 
 export type ActionKind =
@@ -16,6 +16,7 @@ export type ActionKind =
   | 'is written to an archive'
   | 'takes the archive for'
   | 'reads'
+  | 'gets no answer of'
   | 'plans to copy from'
   | 'plans nothing'
   | 'raises'
@@ -37,8 +38,6 @@ export type Emit = (
   violated: Invariant | undefined,
 ) => void;
 
-const QUORUM = quorumSize(MEMBER_COUNT);
-
 /** Whether a member has a replica that takes part. */
 export function isUp(state: State, member: Member): boolean {
   return state.log(member) >= EMPTY_LOG;
@@ -56,7 +55,7 @@ export class Consensus {
 
   steps(state: State, next: State, emit: Emit): void {
     for (let proposer = 0; proposer < state.bounds.proposers; proposer++) {
-      for (const member of MEMBERS) {
+      for (const member of state.layout.members) {
         if (!isUp(state, member)) continue;
         this.campaign(state, next, proposer, member, emit);
         const phase = state.phase(proposer);
@@ -72,10 +71,12 @@ export class Consensus {
   private campaign(state: State, next: State, proposer: number, member: Member, emit: Emit): void {
     const supporters = state.supporters(proposer);
     if (state.phase(proposer) === GREETING) {
-      if ((supporters & (1 << member)) !== 0) return;
-      const term = Math.max(state.proposerTerm(proposer), state.term(member)) + 1;
+      if (has(supporters, member)) return;
+      const greatest = Math.max(state.proposerTerm(proposer), state.term(member));
+      const greeted = supporters | (1 << member);
       next.copyFrom(state);
-      next.setProposer(proposer, CANDIDATE, term, 0, NO_LOG);
+      if (countOf(greeted) < state.layout.quorum) next.setProposer(proposer, GREETING, greatest, greeted, NO_LOG);
+      else next.setProposer(proposer, CANDIDATE, greatest + 1, 0, NO_LOG);
       emit(next, 'is greeted by', proposer, member, undefined);
     } else if (state.campaigns < state.bounds.campaigns) {
       next.copyFrom(state);
@@ -86,23 +87,28 @@ export class Consensus {
     }
   }
 
-  /** An acceptor votes for terms above its own. The second vote of three elects, with the better log of the two. */
+  /** An acceptor votes for terms above its own. The vote that makes a quorum elects, with the best log of the voters. */
   private vote(state: State, next: State, proposer: number, member: Member, emit: Emit): void {
     const term = state.proposerTerm(proposer);
     if (state.term(member) >= term) return;
-    const before = state.supporters(proposer);
-    const log = state.log(member);
     next.copyFrom(state);
     next.setTerm(member, term);
-    if ((before & ~(1 << member)) === 0) {
-      next.setProposer(proposer, CANDIDATE, term, 1 << member, log);
+    next.setVote(proposer, member, state.log(member));
+    if (countOf(next.supporters(proposer)) < state.layout.quorum) {
       emit(next, 'gets the vote of', proposer, member, undefined);
       return;
     }
-    const other = state.proposerLog(proposer);
-    const elected = this.logs.elected(this.logs.isBetter(other, log) ? other : log, term);
-    next.setProposer(proposer, LEADER, term, 0, elected);
+    next.setProposer(proposer, LEADER, term, 0, this.logs.elected(this.bestVote(next, proposer), term));
     emit(next, 'is elected by the vote of', proposer, member, this.checkElection(next, proposer));
+  }
+
+  private bestVote(state: State, proposer: number): LogId {
+    let best: LogId = NO_LOG;
+    for (const voter of state.layout.members) {
+      const log = state.vote(proposer, voter);
+      if (log !== NO_LOG && (best === NO_LOG || this.logs.isBetter(log, best))) best = log;
+    }
+    return best;
   }
 
   /** Alignment truncates what differs and raises the term; then records go out one by one. Both are acknowledged. */
@@ -139,15 +145,16 @@ export class Consensus {
 
   private forget(state: State, next: State, proposer: number, emit: Emit): void {
     if (state.phase(proposer) !== CANDIDATE) return;
-    const voter = MEMBERS.find((member) => state.supporters(proposer) === 1 << member);
-    if (voter === undefined || isUp(state, voter)) return;
-    next.copyFrom(state);
-    next.setProposer(proposer, CANDIDATE, state.proposerTerm(proposer), 0, NO_LOG);
-    emit(next, 'forgets the vote of', proposer, voter, undefined);
+    for (const voter of state.layout.members) {
+      if (!has(state.supporters(proposer), voter) || isUp(state, voter)) continue;
+      next.copyFrom(state);
+      next.dropVote(proposer, voter);
+      emit(next, 'forgets the vote of', proposer, voter, undefined);
+    }
   }
 
   private disks(state: State, next: State, emit: Emit): void {
-    for (const member of MEMBERS) {
+    for (const member of state.layout.members) {
       if (isUp(state, member) && state.losses < state.bounds.losses) {
         next.copyFrom(state);
         next.losses = state.losses + 1;
@@ -170,18 +177,17 @@ export class Consensus {
 
   private drop(next: State, member: Member): void {
     for (let proposer = 0; proposer < next.bounds.proposers; proposer++) {
-      const isVoter = next.phase(proposer) === CANDIDATE && next.supporters(proposer) === 1 << member;
-      if (isVoter && this.variant.lostVotes === 'Dropped') {
-        next.setProposer(proposer, CANDIDATE, next.proposerTerm(proposer), 0, NO_LOG);
-      }
-      if (this.variant.lostAcks === 'Dropped') next.setAck(proposer, member, 0);
+      const phase = next.phase(proposer);
+      if (phase === CANDIDATE && this.variant.lostVotes === 'Dropped') next.dropVote(proposer, member);
+      if (phase === LEADER && this.variant.lostAcks === 'Dropped') next.setAck(proposer, member, 0);
     }
   }
 
   /** Takes note of what a quorum has acknowledged. I1 also binds leaders of later terms that are there already. */
   private commit(next: State, leader: number): Invariant | undefined {
-    const acks = MEMBERS.map((member) => next.ack(leader, member)).sort((a, b) => b - a);
-    const length = (acks[QUORUM - 1] ?? 0) - 1;
+    const { members, quorum } = next.layout;
+    const acks = members.map((member) => next.ack(leader, member)).sort((a, b) => b - a);
+    const length = (acks[quorum - 1] ?? 0) - 1;
     if (length <= 0) return undefined;
     const { logs } = this;
     const term = next.proposerTerm(leader);
@@ -222,12 +228,12 @@ export class Consensus {
   /** Assumptions A1 and A2 of rule R4: whether a recovery of this member may begin. */
   graceIsOver(state: State, target: Member): boolean {
     for (let proposer = 0; proposer < state.bounds.proposers; proposer++) {
-      const isVoter = state.phase(proposer) === CANDIDATE && state.supporters(proposer) === 1 << target;
+      const isVoter = state.phase(proposer) === CANDIDATE && has(state.supporters(proposer), target);
       if (isVoter && this.variant.lostVotes === 'UntilGrace') return false;
-      const acknowledged = state.ack(proposer, target) - 1;
+      const acknowledged = state.phase(proposer) === LEADER ? state.ack(proposer, target) - 1 : -1;
       if (this.variant.lostAcks !== 'UntilGrace' || acknowledged < 0) continue;
       const leader = this.logs.get(state.proposerLog(proposer)).slice(0, acknowledged);
-      const reached = MEMBERS.some((member) => {
+      const reached = state.layout.members.some((member) => {
         const log = this.logs.get(state.log(member));
         return (
           member !== target &&

@@ -1,4 +1,5 @@
 import { archiveBehind } from '../../src/domain/archive-rules.ts';
+import type { SafekeeperId } from '../../src/domain/ids.ts';
 import type { LogEnd } from '../../src/domain/log-position.ts';
 import { lsn } from '../../src/domain/lsn.ts';
 import { NO_MEMBERSHIP } from '../../src/domain/membership.ts';
@@ -7,14 +8,27 @@ import { confirmIntent, verifyReplica } from '../../src/domain/recovery-confirm.
 import type { RecoveryIntent } from '../../src/domain/recovery-intent.ts';
 import { planRecovery } from '../../src/domain/recovery-plan.ts';
 import { witnessesOf } from '../../src/domain/recovery-intent.ts';
-import { type StatusValues, id, inspected, LOST, observe, planInput, present, statusOf } from '../domain/support.ts';
-import { HOLLOW_LOG, type LogId, type Logs, type ModelTerm, NO_LOG, toModelTerm, toTerm } from './logs.ts';
-import { MEMBER_COUNT, MEMBERS, type Member, type State } from './state.ts';
+import {
+  type StatusValues,
+  id,
+  inspected,
+  LOST,
+  observe,
+  planInput,
+  present,
+  SILENT,
+  statusOf,
+} from '../domain/support.ts';
+import { type Bounds, has, layoutOf, type Member } from './layout.ts';
+import { HOLLOW_LOG, type LogId, type Logs, type ModelTerm, NO_ANSWER, NO_LOG, toModelTerm, toTerm } from './logs.ts';
+import type { State } from './state.ts';
 import type { Variant } from './variant.ts';
 
 /** A plan, or a confirmed one, in the fields of a state. */
 export interface Decision {
   readonly donor: Member;
+  /** Mask of those who have to stay witnesses until the pull. */
+  readonly witnesses: number;
   readonly floor: ModelTerm;
   /** Of `Decisions.ends`. */
   readonly expected: number;
@@ -24,8 +38,7 @@ export interface Decision {
 const START_LSN = 1_000n;
 const RECHECK_AT_MS = 70_000;
 
-/** Who is who to the shipped module: two ways, so that a tie between any two members is broken both ways. */
-const NAMINGS: readonly ((member: Member) => number)[] = [(member) => member + 1, (member) => MEMBER_COUNT - member];
+type Naming = (member: Member) => number;
 
 /** The shipped module, called with what a task has read; its answers are remembered. */
 export class Decisions {
@@ -37,10 +50,15 @@ export class Decisions {
 
   private readonly logs: Logs;
   private readonly variant: Variant;
+  /** Who is who to the shipped module: two ways, so that a tie between any two members is broken both ways. */
+  private readonly namings: readonly Naming[];
+  private readonly members: readonly Member[];
 
-  constructor(logs: Logs, variant: Variant) {
+  constructor(logs: Logs, variant: Variant, bounds: Bounds) {
     this.logs = logs;
     this.variant = variant;
+    this.members = layoutOf(bounds).members;
+    this.namings = [(member) => member + 1, (member) => bounds.members - member];
   }
 
   /** Every pull that may be planned; none when anything stands in the way. */
@@ -48,17 +66,17 @@ export class Decisions {
     const key = `${readKey(state, task)} ${state.fencedTerm}`;
     const known = this.plans.get(key);
     if (known !== undefined) return known;
-    const decisions = distinct(NAMINGS.flatMap((name) => this.planNamed(state, task, name) ?? []));
+    const decisions = distinct(this.namings.flatMap((name) => this.planNamed(state, task, name) ?? []));
     this.plans.set(key, decisions);
     return decisions;
   }
 
   /** What becomes of the plan after everything was read again. */
   confirm(state: State, task: number): readonly Decision[] {
-    const key = `${readKey(state, task)} ${state.donor(task)} ${state.floor(task)} ${state.expected(task)}`;
+    const key = `${readKey(state, task)} ${state.donor(task)} ${state.witnesses(task)} ${state.floor(task)} ${state.expected(task)}`;
     const known = this.confirmations.get(key);
     if (known !== undefined) return known;
-    const decisions = distinct(NAMINGS.flatMap((name) => this.confirmNamed(state, task, name) ?? []));
+    const decisions = distinct(this.namings.flatMap((name) => this.confirmNamed(state, task, name) ?? []));
     this.confirmations.set(key, decisions);
     return decisions;
   }
@@ -66,7 +84,7 @@ export class Decisions {
   /** Whether a plan would be confirmed if nothing at all had changed since it was made. */
   standsUnchanged(state: State, task: number, planned: Decision, scratch: State): boolean {
     scratch.copyFrom(state);
-    scratch.setIntent(task, planned.donor, planned.floor, planned.expected);
+    scratch.setIntent(task, planned);
     return this.confirm(scratch, task).length > 0;
   }
 
@@ -93,27 +111,31 @@ export class Decisions {
     return archiveBehind({ lastLogTerm, flushLsn }, this.endOf(state.expected(task)), id(1)) === undefined;
   }
 
-  private planNamed(state: State, task: number, name: (member: Member) => number): Decision | undefined {
+  private planNamed(state: State, task: number, name: Naming): Decision | undefined {
     const answers = this.answersOf(state, task, name);
     const fencing = this.variant.fencing === 'ByTerms' ? 'Always' : 'Never';
     const fencedTerm = toTerm(this.variant.announced ? state.fencedTerm : 0);
-    const { plan, replicas } = planRecovery(planInput(answers, { policy: { fencing }, fencedTerm }));
+    const { plan, replicas } = planRecovery(
+      planInput(answers, { policy: { fencing, witnesses: 'Quorum' }, fencedTerm }),
+    );
     if (plan.kind !== 'Pull' || plan.intent.recipient !== id(name(state.target(task)))) return undefined;
     const intent = this.variant.bendPlan(plan.intent, witnessesOf(replicas));
-    return this.toDecision(intent.donor, intent.floor, intent.planned, name);
+    return this.toDecision(intent.donor, intent.witnesses, intent.floor, intent.planned, name);
   }
 
-  private confirmNamed(state: State, task: number, name: (member: Member) => number): Decision | undefined {
+  private confirmNamed(state: State, task: number, name: Naming): Decision | undefined {
     const target = name(state.target(task));
     const reads = observe(this.answersOf(state, task, name), RECHECK_AT_MS, target);
-    const all = MEMBERS.map((member) => id(member + 1));
+    const { members } = state.layout;
+    const all = members.map((member) => id(member + 1));
+    const witnesses = members.filter((member) => has(state.witnesses(task), member)).map((member) => id(name(member)));
     const intent: RecoveryIntent = {
       recipient: id(target),
       donor: id(name(state.donor(task))),
       members: { all, sets: [all], membership: NO_MEMBERSHIP },
       fencing: this.variant.fencing,
       floor: toTerm(state.floor(task)),
-      witnesses: all.filter((member) => member !== id(target)),
+      witnesses,
       planned: this.endOf(state.expected(task)),
       snapshotSizeBytes: 0,
       forced: false,
@@ -123,28 +145,47 @@ export class Decisions {
     const confirmation = confirmIntent(intent, { reads, evidence, recorded: new Map(), sources });
     if (confirmation.kind === 'Discarded') return undefined;
     const { donor, floor, expected } = confirmation;
-    return this.toDecision(donor.id, floor, expected, name);
+    return this.toDecision(donor.id, witnesses, floor, expected, name);
   }
 
-  private toDecision(donor: bigint, floor: bigint, end: LogEnd, name: (member: Member) => number): Decision {
-    const member = MEMBERS.find((candidate) => id(name(candidate)) === donor);
-    if (member === undefined) throw new Error(`safekeeper ${donor} is no member of the model`);
-    return { donor: member, floor: toModelTerm(floor), expected: this.internEnd(end) };
+  private toDecision(
+    donor: SafekeeperId,
+    witnesses: readonly SafekeeperId[],
+    floor: bigint,
+    end: LogEnd,
+    name: Naming,
+  ): Decision {
+    const toMember = (safekeeper: SafekeeperId): Member => {
+      const member = this.members.find((candidate) => id(name(candidate)) === safekeeper);
+      if (member === undefined) throw new Error(`safekeeper ${safekeeper} is no member of the model`);
+      return member;
+    };
+    return {
+      donor: toMember(donor),
+      witnesses: witnesses.reduce((mask, witness) => mask | (1 << toMember(witness)), 0),
+      floor: toModelTerm(floor),
+      expected: this.internEnd(end),
+    };
   }
 
   /** What was read, by safekeeper id. Whoever was not read is not in it. */
-  private answersOf(state: State, task: number, name: (member: Member) => number): Record<number, Answer> {
+  private answersOf(state: State, task: number, name: Naming): Record<number, Answer> {
     const answers: Record<number, Answer> = {};
-    const read = MEMBERS.filter((member) => (state.visited(task) & (1 << member)) !== 0);
+    const read = this.members.filter((member) => has(state.visited(task), member));
     for (const member of read) {
-      const log = state.readLog(task, member);
-      answers[name(member)] = log === NO_LOG ? LOST : present(this.valuesOf(state.readTerm(task, member), log));
+      answers[name(member)] = this.answerOf(state.readTerm(task, member), state.readLog(task, member));
     }
-    const witness = read.find((member) => member !== state.target(task));
-    if (this.variant.witnesses === 2 || witness === undefined) return answers;
-    const only = answers[name(witness)] ?? LOST;
-    for (const member of MEMBERS) answers[name(member)] ??= only;
+    if (this.variant.witnesses === 'All') return answers;
+    const copied = read.find((member) => member !== state.target(task) && state.readLog(task, member) !== NO_LOG);
+    if (copied === undefined) return answers;
+    const copy = this.answerOf(state.readTerm(task, copied), state.readLog(task, copied));
+    for (const member of this.members) answers[name(member)] ??= copy;
     return answers;
+  }
+
+  private answerOf(modelTerm: ModelTerm, log: LogId): Answer {
+    if (log === NO_LOG) return LOST;
+    return log === NO_ANSWER ? SILENT : present(this.valuesOf(modelTerm, log));
   }
 
   private valuesOf(modelTerm: ModelTerm, log: LogId): StatusValues {
@@ -175,7 +216,7 @@ export class Decisions {
 
 function readKey(state: State, task: number): string {
   let key = `${state.target(task)} ${state.visited(task)}`;
-  for (const member of MEMBERS) key += ` ${state.readTerm(task, member)},${state.readLog(task, member)}`;
+  for (const member of state.layout.members) key += ` ${state.readTerm(task, member)},${state.readLog(task, member)}`;
   return key;
 }
 

@@ -9,6 +9,8 @@ export const NO_LOG: LogId = 0;
 export const HOLLOW_LOG: LogId = 1;
 /** Every acceptor's log before the first campaign: no records, in term 0. */
 export const EMPTY_LOG: LogId = 2;
+/** In place of a log that was read: the member did not answer. */
+export const NO_ANSWER: LogId = 255;
 
 /**
  * A term of the model, one byte: 16 times the 1,024s plus the rest. It keeps order, successors and the distance of a
@@ -57,7 +59,7 @@ export class Logs {
     const known = this.ids.get(key);
     if (known !== undefined) return known;
     const id = this.logs.push(log) - 1;
-    if (id > 255) throw new Error('more than 256 different logs: smaller bounds are needed');
+    if (id >= NO_ANSWER) throw new Error(`more than ${NO_ANSWER} different logs: smaller bounds are needed`);
     this.ids.set(key, id);
     return id;
   }

@@ -1,22 +1,9 @@
+import { witnessBound } from '../../src/domain/membership.ts';
 import { type Consensus, type Emit, isUp } from './consensus.ts';
 import type { Decision, Decisions } from './decisions.ts';
-import { fencesBelow, NO_LOG } from './logs.ts';
-import {
-  ALL,
-  type Bounds,
-  BUMPING,
-  COPYING,
-  DONE,
-  FENCING,
-  INSTALLING,
-  MEMBERS,
-  type Member,
-  NO_TASK,
-  PLANNING,
-  RAISING,
-  RECHECKING,
-  State,
-} from './state.ts';
+import { type Bounds, countOf, has, type Member } from './layout.ts';
+import { fencesBelow, NO_ANSWER, NO_LOG } from './logs.ts';
+import { BUMPING, COPYING, DONE, FENCING, INSTALLING, NO_TASK, PLANNING, RAISING, RECHECKING, State } from './state.ts';
 import type { Variant } from './variant.ts';
 
 /**
@@ -31,12 +18,15 @@ export class Recovery {
   private readonly consensus: Consensus;
   private readonly variant: Variant;
   private readonly scratch: State;
+  /** How many members besides the target are asked before anything is decided. */
+  private readonly needed: number;
 
   constructor(decisions: Decisions, consensus: Consensus, variant: Variant, bounds: Bounds) {
     this.decisions = decisions;
     this.consensus = consensus;
     this.variant = variant;
     this.scratch = new State(bounds);
+    this.needed = variant.witnesses === 'All' ? bounds.members - 1 : witnessBound(bounds.members) - 1;
   }
 
   steps(state: State, next: State, emit: Emit): void {
@@ -46,7 +36,7 @@ export class Recovery {
           this.start(state, next, task, emit);
           break;
         case PLANNING:
-          for (const member of MEMBERS) this.read(state, next, task, member, emit);
+          for (const member of state.layout.members) this.read(state, next, task, member, emit);
           break;
         case FENCING:
           this.fence(state, next, task, emit);
@@ -74,10 +64,10 @@ export class Recovery {
 
   /** The target has been lost for the grace period: that it answered "not found" is known before any witness is read. */
   private start(state: State, next: State, task: number, emit: Emit): void {
-    for (const target of MEMBERS) {
+    for (const target of state.layout.members) {
       const lost = state.log(target) === NO_LOG && this.consensus.graceIsOver(state, target);
       if (!lost && !this.variant.readsBeforeLoss) continue;
-      for (const witness of MEMBERS) {
+      for (const witness of state.layout.members) {
         if (witness === target) continue;
         next.copyFrom(state);
         next.startTask(task, target);
@@ -90,12 +80,24 @@ export class Recovery {
 
   private read(state: State, next: State, task: number, member: Member, emit: Emit): void {
     const visited = state.visited(task);
-    if ((visited & (1 << member)) !== 0) return;
+    if (has(visited, member)) return;
+    const isLast = (visited | (1 << member)) === state.layout.all;
     // Only in the variant that reads it last; until it is lost there is nothing to plan.
-    if (member === state.target(task) && (state.log(member) !== NO_LOG || (visited | (1 << member)) !== ALL)) return;
+    if (member === state.target(task) && (state.log(member) !== NO_LOG || !isLast)) return;
     next.copyFrom(state);
     this.see(state, next, task, member);
     this.conclude(next, task, member, emit);
+    this.hearNothing(state, next, task, member, visited, emit);
+  }
+
+  /** A member that is not there to answer. When it is asked makes no difference, so the last one always answers. */
+  private hearNothing(state: State, next: State, task: number, member: Member, done: number, emit: Emit): void {
+    const visited = done | (1 << member);
+    if (!this.variant.silence || visited === state.layout.all) return;
+    next.copyFrom(state);
+    if (state.taskPhase(task) !== FENCING) next.setRead(task, member, 0, NO_ANSWER);
+    next.setVisited(task, visited);
+    emit(next, 'gets no answer of', task, member, undefined);
   }
 
   private see(state: State, next: State, task: number, member: Member): void {
@@ -105,11 +107,11 @@ export class Recovery {
 
   /** Decides as soon as enough was read. `next` is replaced by every outcome there may be. */
   private conclude(next: State, task: number, member: Member, emit: Emit): void {
-    const { variant, decisions } = this;
-    const read = MEMBERS.filter((one) => (next.visited(task) & (1 << one)) !== 0 && one !== next.target(task)).length;
-    const isTargetRead = (next.visited(task) & (1 << next.target(task))) !== 0;
+    const { decisions } = this;
+    const isTargetRead = has(next.visited(task), next.target(task));
+    const read = countOf(next.visited(task)) - (isTargetRead ? 1 : 0);
     const isTargetBack = next.taskPhase(task) === RECHECKING && next.readLog(task, next.target(task)) !== NO_LOG;
-    if (!isTargetBack && (!isTargetRead || read < variant.witnesses)) {
+    if (!isTargetBack && (!isTargetRead || read < this.needed)) {
       emit(next, 'reads', task, member, undefined);
       return;
     }
@@ -142,7 +144,7 @@ export class Recovery {
       return;
     }
     if (!variant.recheck) {
-      next.setIntent(task, plan.donor, plan.floor, plan.expected);
+      next.setIntent(task, plan);
       const [same] = decisions.confirm(next, task);
       if (same === undefined) throw new Error('a plan was discarded though nothing was read again');
       this.confirmed(next, task, { ...same, donor: plan.donor });
@@ -153,7 +155,7 @@ export class Recovery {
     const stands = variant.fencing === 'ByTerms' || decisions.standsUnchanged(before, task, plan, next);
     next.copyFrom(before);
     next.clearReads(task);
-    next.setIntent(task, plan.donor, plan.floor, plan.expected);
+    next.setIntent(task, plan);
     next.setPhase(task, variant.fencing === 'ByTerms' ? FENCING : RECHECKING);
     // One step with the plan: the announcement is refused when the object has changed since it was read.
     if (variant.fencing === 'ByTerms' && variant.announced) next.fencedTerm = plan.floor;
@@ -166,23 +168,26 @@ export class Recovery {
     return fencing === 'ByTerms' && announced && state.fencedTerm !== state.floor(task);
   }
 
-  private confirmed(next: State, task: number, { donor, floor, expected }: Decision): void {
+  private confirmed(next: State, task: number, decision: Decision): void {
+    const { donor, floor } = decision;
     const donorTerm = next.readTerm(task, donor);
     next.clearReads(task);
-    next.setIntent(task, donor, floor, expected);
+    next.setIntent(task, decision);
     next.setPhase(task, donorTerm < floor && this.variant.floor === 'OnDonor' ? BUMPING : COPYING);
   }
 
   /** By terms: every witness is raised, as far as it is there. */
   private fence(state: State, next: State, task: number, emit: Emit): void {
-    for (const member of MEMBERS) {
-      const visited = state.visited(task) | (1 << state.target(task));
-      if ((visited & (1 << member)) !== 0) continue;
+    const others = state.layout.all & ~state.witnesses(task);
+    for (const member of state.layout.members) {
+      const visited = state.visited(task) | others;
+      if (has(visited, member)) continue;
       next.copyFrom(state);
       raise(next, member, state.floor(task));
-      if ((visited | (1 << member)) === ALL) next.setPhase(task, RECHECKING);
+      if ((visited | (1 << member)) === state.layout.all) next.setPhase(task, RECHECKING);
       else next.setVisited(task, visited | (1 << member));
       emit(next, 'raises', task, member, undefined);
+      this.hearNothing(state, next, task, member, visited, emit);
     }
   }
 
@@ -195,13 +200,14 @@ export class Recovery {
       this.conclude(next, task, target, emit);
       return;
     }
-    for (const witness of MEMBERS) {
+    for (const witness of state.layout.members) {
       const visited = state.visited(task) | (1 << target);
-      if ((visited & (1 << witness)) !== 0) continue;
+      if (has(visited, witness)) continue;
       next.copyFrom(state);
       next.setVisited(task, visited);
       this.see(state, next, task, witness);
       this.conclude(next, task, witness, emit);
+      this.hearNothing(state, next, task, witness, visited, emit);
     }
   }
 

@@ -2,7 +2,7 @@ import { maxLsn } from '../../src/domain/lsn.ts';
 import { term } from '../../src/domain/term.ts';
 import type { StatusValues } from '../domain/support.ts';
 import type { Invariant } from './consensus.ts';
-import type { Bounds } from './state.ts';
+import type { Bounds } from './layout.ts';
 import { type Bend, byGrace, byTerms, type Variant } from './variant.ts';
 
 /** One exploration and what it has to find. */
@@ -15,7 +15,15 @@ export interface Row {
 }
 
 /** Where no other bounds are named. */
-export const DEFAULT_BOUNDS: Bounds = { proposers: 2, campaigns: 3, entries: 1, losses: 1, recoveries: 1, fences: 3 };
+export const DEFAULT_BOUNDS: Bounds = {
+  members: 3,
+  proposers: 2,
+  campaigns: 3,
+  entries: 1,
+  losses: 1,
+  recoveries: 1,
+  fences: 3,
+};
 const SHORT: Bounds = { ...DEFAULT_BOUNDS, campaigns: 2 };
 /** The smallest in which a stale plan does harm. */
 export const TWICE: Bounds = { ...SHORT, losses: 2, recoveries: 2 };
@@ -73,7 +81,7 @@ export const WRONG: readonly Row[] = [
   unsafe('by terms, floor only one above, votes kept', byTerms({ bendPlan: floorOneAbove }), DEFAULT_BOUNDS),
   unsafe('donor by (last_log_term, term, flush_lsn)', byGrace({ view: byTermBeforeFlush }), DEFAULT_BOUNDS),
   unsafe('donor by (term, last_log_term, flush_lsn)', byGrace({ view: byTermFirst }), DEFAULT_BOUNDS),
-  unsafe('one witness of two', byGrace({ witnesses: 1 }), SHORT),
+  unsafe('one witness of two', byGrace({ witnesses: 'OneTooFew' }), SHORT),
   unsafe('an archive of any age in place of the copy', byGrace({ archives: 'Any' }), SHORT),
   unsafe('no floor', byGrace({ floor: 'Never' }), SHORT),
   unsafe("recipient's term raised only after it is up", byGrace({ floor: 'OnRecipient' }), SHORT),

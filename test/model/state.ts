@@ -1,25 +1,14 @@
+import type { Decision } from './decisions.ts';
+import {
+  ACCEPTORS_AT,
+  type Bounds,
+  type Layout,
+  layoutOf,
+  type Member,
+  PROPOSER_MEMBERS_AT,
+  TASK_MEMBERS_AT,
+} from './layout.ts';
 import { EMPTY_LOG, type LogId, type ModelTerm } from './logs.ts';
-
-export const MEMBER_COUNT = 3;
-/** Index of an acceptor; its name in traces is A, B or C. */
-export type Member = number;
-export const MEMBERS: readonly Member[] = [0, 1, 2];
-/** Mask of a set of members. */
-export const ALL = 0b111;
-
-/** How much of everything there is: what makes the state space finite. */
-export interface Bounds {
-  readonly proposers: number;
-  /** In all, by whichever proposer. */
-  readonly campaigns: number;
-  /** Longest log, in records. */
-  readonly entries: number;
-  readonly losses: number;
-  /** Installed replicas; plans that come to nothing are free. */
-  readonly recoveries: number;
-  /** How many 1,024s above the first term a fence may go: fences that come to nothing go on without end. */
-  readonly fences: number;
-}
 
 export type ProposerPhase = number;
 export const IDLE: ProposerPhase = 0;
@@ -43,20 +32,7 @@ export const INSTALLING: TaskPhase = 6;
 export const RAISING: TaskPhase = 7;
 export const DONE: TaskPhase = 8;
 
-const HEADER_BYTES = 10;
-const ACCEPTOR_BYTES = 2;
-export const PROPOSER_BYTES = 4 + MEMBER_COUNT;
-export const TASK_BYTES = 6 + 2 * MEMBER_COUNT;
 const PAST_TERMS_MAX = 3;
-
-export const ACCEPTORS_AT = HEADER_BYTES;
-export const PROPOSERS_AT = HEADER_BYTES + ACCEPTOR_BYTES * MEMBER_COUNT;
-
-/** Where tasks begin, and the size of a state rounded up to words. */
-export function layoutOf({ proposers, recoveries }: Bounds): { tasksAt: number; sizeBytes: number } {
-  const tasksAt = PROPOSERS_AT + PROPOSER_BYTES * proposers;
-  return { tasksAt, sizeBytes: (tasksAt + TASK_BYTES * recoveries + 3) & ~3 };
-}
 
 /**
  * One state of the model, one byte a field: counters, what is committed, the acceptors, the proposers, the operator's
@@ -65,14 +41,21 @@ export function layoutOf({ proposers, recoveries }: Bounds): { tasksAt: number; 
 export class State {
   readonly bytes: Uint8Array;
   readonly bounds: Bounds;
+  readonly layout: Layout;
+  private readonly proposersAt: number;
+  private readonly proposerBytes: number;
   private readonly tasksAt: number;
+  private readonly taskBytes: number;
 
   constructor(bounds: Bounds) {
     this.bounds = bounds;
-    const { tasksAt, sizeBytes } = layoutOf(bounds);
-    this.tasksAt = tasksAt;
-    this.bytes = new Uint8Array(sizeBytes);
-    for (const member of MEMBERS) this.setAcceptor(member, 0, EMPTY_LOG);
+    this.layout = layoutOf(bounds);
+    this.proposersAt = this.layout.proposersAt;
+    this.proposerBytes = this.layout.proposerBytes;
+    this.tasksAt = this.layout.tasksAt;
+    this.taskBytes = this.layout.taskBytes;
+    this.bytes = new Uint8Array(this.layout.sizeBytes);
+    for (const member of this.layout.members) this.setAcceptor(member, 0, EMPTY_LOG);
   }
 
   private at(index: number): number {
@@ -165,45 +148,64 @@ export class State {
     this.bytes[ACCEPTORS_AT + 2 * member + 1] = log;
   }
 
+  private proposer(proposer: number, field: number): number {
+    return this.at(this.proposersAt + this.proposerBytes * proposer + field);
+  }
+  private setField(proposer: number, field: number, value: number): void {
+    this.bytes[this.proposersAt + this.proposerBytes * proposer + field] = value;
+  }
   phase(proposer: number): ProposerPhase {
-    return this.at(PROPOSERS_AT + PROPOSER_BYTES * proposer);
+    return this.proposer(proposer, 0);
   }
   /** The greatest term it was greeted with, or its own. */
   proposerTerm(proposer: number): ModelTerm {
-    return this.at(PROPOSERS_AT + PROPOSER_BYTES * proposer + 1);
+    return this.proposer(proposer, 1);
   }
   /** Who greeted it or voted for it. */
   supporters(proposer: number): number {
-    return this.at(PROPOSERS_AT + PROPOSER_BYTES * proposer + 2);
+    return this.proposer(proposer, 2);
   }
-  /** The best voter's log, as it was when it voted; a leader's own. */
+  /** A leader's own. */
   proposerLog(proposer: number): LogId {
-    return this.at(PROPOSERS_AT + PROPOSER_BYTES * proposer + 3);
+    return this.proposer(proposer, 3);
   }
+  /** Forgets votes and acknowledgements. */
   setProposer(proposer: number, phase: ProposerPhase, term: ModelTerm, supporters: number, log: LogId): void {
-    const at = PROPOSERS_AT + PROPOSER_BYTES * proposer;
-    this.bytes.fill(0, at, at + PROPOSER_BYTES);
+    const at = this.proposersAt + this.proposerBytes * proposer;
+    this.bytes.fill(0, at, at + this.proposerBytes);
     this.bytes[at] = phase;
     this.bytes[at + 1] = term;
     this.bytes[at + 2] = supporters;
     this.bytes[at + 3] = log;
   }
   setProposerLog(proposer: number, log: LogId): void {
-    this.bytes[PROPOSERS_AT + PROPOSER_BYTES * proposer + 3] = log;
+    this.setField(proposer, 3, log);
   }
-  /** One more than the number of records that the member acknowledged to this leader; 0 when it has not. */
+  /** Of a candidate: the voter's log, as it was when it voted. */
+  vote(proposer: number, member: Member): LogId {
+    return this.proposer(proposer, PROPOSER_MEMBERS_AT + member);
+  }
+  setVote(proposer: number, member: Member, log: LogId): void {
+    this.setField(proposer, 2, this.supporters(proposer) | (1 << member));
+    this.setField(proposer, PROPOSER_MEMBERS_AT + member, log);
+  }
+  dropVote(proposer: number, member: Member): void {
+    this.setField(proposer, 2, this.supporters(proposer) & ~(1 << member));
+    this.setField(proposer, PROPOSER_MEMBERS_AT + member, 0);
+  }
+  /** Of a leader: one more than the number of records that the member acknowledged to it; 0 when it has not. */
   ack(proposer: number, member: Member): number {
-    return this.at(PROPOSERS_AT + PROPOSER_BYTES * proposer + 4 + member);
+    return this.proposer(proposer, PROPOSER_MEMBERS_AT + member);
   }
   setAck(proposer: number, member: Member, ack: number): void {
-    this.bytes[PROPOSERS_AT + PROPOSER_BYTES * proposer + 4 + member] = ack;
+    this.setField(proposer, PROPOSER_MEMBERS_AT + member, ack);
   }
 
   private task(task: number, field: number): number {
-    return this.at(this.tasksAt + TASK_BYTES * task + field);
+    return this.at(this.tasksAt + this.taskBytes * task + field);
   }
   private setTask(task: number, field: number, value: number): void {
-    this.bytes[this.tasksAt + TASK_BYTES * task + field] = value;
+    this.bytes[this.tasksAt + this.taskBytes * task + field] = value;
   }
   taskPhase(task: number): TaskPhase {
     return this.task(task, 0);
@@ -225,6 +227,10 @@ export class State {
   expected(task: number): number {
     return this.task(task, 5);
   }
+  /** Mask of those who have to stay witnesses until the pull. */
+  witnesses(task: number): number {
+    return this.task(task, 6);
+  }
   setPhase(task: number, phase: TaskPhase): void {
     this.setTask(task, 0, phase);
     this.setTask(task, 2, 0);
@@ -232,10 +238,11 @@ export class State {
   setVisited(task: number, visited: number): void {
     this.setTask(task, 2, visited);
   }
-  setIntent(task: number, donor: Member, floor: ModelTerm, expected: number): void {
+  setIntent(task: number, { donor, floor, expected, witnesses }: Decision): void {
     this.setTask(task, 3, donor + 1);
     this.setTask(task, 4, floor);
     this.setTask(task, 5, expected);
+    this.setTask(task, 6, witnesses);
   }
   startTask(task: number, target: Member): void {
     this.endTask(task, PLANNING);
@@ -243,23 +250,23 @@ export class State {
   }
   /** Forgets all but the phase: `NO_TASK` may begin again, `DONE` has spent its recovery. */
   endTask(task: number, phase: TaskPhase): void {
-    const at = this.tasksAt + TASK_BYTES * task;
-    this.bytes.fill(0, at, at + TASK_BYTES);
+    const at = this.tasksAt + this.taskBytes * task;
+    this.bytes.fill(0, at, at + this.taskBytes);
     this.bytes[at] = phase;
   }
   /** What was read of a member; for the target, what was copied for it. */
   readTerm(task: number, member: Member): ModelTerm {
-    return this.task(task, 6 + member);
+    return this.task(task, TASK_MEMBERS_AT + member);
   }
   readLog(task: number, member: Member): LogId {
-    return this.task(task, 6 + MEMBER_COUNT + member);
+    return this.task(task, TASK_MEMBERS_AT + this.bounds.members + member);
   }
   setRead(task: number, member: Member, term: ModelTerm, log: LogId): void {
-    this.setTask(task, 6 + member, term);
-    this.setTask(task, 6 + MEMBER_COUNT + member, log);
+    this.setTask(task, TASK_MEMBERS_AT + member, term);
+    this.setTask(task, TASK_MEMBERS_AT + this.bounds.members + member, log);
   }
   clearReads(task: number): void {
-    const at = this.tasksAt + TASK_BYTES * task + 6;
-    this.bytes.fill(0, at, at + 2 * MEMBER_COUNT);
+    const at = this.tasksAt + this.taskBytes * task;
+    this.bytes.fill(0, at + TASK_MEMBERS_AT, at + this.taskBytes);
   }
 }

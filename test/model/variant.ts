@@ -23,8 +23,10 @@ export interface Variant {
   readonly hollow: boolean;
   /** A plan may be made of answers that witnesses gave before the target was lost. */
   readonly readsBeforeLoss: boolean;
-  /** With one, its answer stands for the other's too. */
-  readonly witnesses: 1 | 2;
+  /** Whose answers a plan needs; with one fewer than rule R1 asks for, one of them stands for those that are missing. */
+  readonly witnesses: 'All' | 'OneTooFew';
+  /** Members may give no answer; then the bound of rule R1 itself decides. */
+  readonly silence: boolean;
   /** False: `confirmIntent` is given the answers of the plan again. */
   readonly recheck: boolean;
   /**
@@ -54,7 +56,8 @@ const GRACE: Variant = {
   lostAcks: 'Dropped',
   hollow: false,
   readsBeforeLoss: false,
-  witnesses: 2,
+  witnesses: 'All',
+  silence: false,
   recheck: true,
   returnVoids: 'Rechecks',
   floor: 'OnDonor',
