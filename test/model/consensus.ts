@@ -246,4 +246,11 @@ export class Consensus {
     }
     return true;
   }
+
+  /** Mask of lost members whose own grace is not over. */
+  inGrace(state: State): number {
+    const { members } = state.layout;
+    const isInGrace = (member: Member) => state.log(member) === NO_LOG && !this.graceIsOver(state, member);
+    return members.reduce((mask, member) => (isInGrace(member) ? mask | (1 << member) : mask), 0);
+  }
 }

@@ -6,6 +6,7 @@ import { NO_MEMBERSHIP } from '../../src/domain/membership.ts';
 import type { Answer } from '../../src/domain/observation.ts';
 import { confirmIntent, verifyReplica } from '../../src/domain/recovery-confirm.ts';
 import type { RecoveryIntent } from '../../src/domain/recovery-intent.ts';
+import { remember } from '../../src/domain/recovery-memory.ts';
 import { planRecovery } from '../../src/domain/recovery-plan.ts';
 import { witnessesOf } from '../../src/domain/recovery-intent.ts';
 import {
@@ -13,9 +14,11 @@ import {
   id,
   inspected,
   LOST,
+  NOW_MS,
   observe,
   planInput,
   present,
+  seenSince,
   SILENT,
   statusOf,
 } from '../domain/support.ts';
@@ -61,12 +64,12 @@ export class Decisions {
     this.namings = [(member) => member + 1, (member) => bounds.members - member];
   }
 
-  /** Every pull that may be planned; none when anything stands in the way. */
-  plan(state: State, task: number): readonly Decision[] {
-    const key = `${readKey(state, task)} ${state.fencedTerm}`;
+  /** Every pull that may be planned; none when anything stands in the way. `inGrace` were lost only just now. */
+  plan(state: State, task: number, inGrace: number): readonly Decision[] {
+    const key = `${readKey(state, task)} ${state.fencedTerm} ${inGrace}`;
     const known = this.plans.get(key);
     if (known !== undefined) return known;
-    const decisions = distinct(this.namings.flatMap((name) => this.planNamed(state, task, name) ?? []));
+    const decisions = distinct(this.namings.flatMap((name) => this.planNamed(state, task, inGrace, name) ?? []));
     this.plans.set(key, decisions);
     return decisions;
   }
@@ -111,12 +114,15 @@ export class Decisions {
     return archiveBehind({ lastLogTerm, flushLsn }, this.endOf(state.expected(task)), id(1)) === undefined;
   }
 
-  private planNamed(state: State, task: number, name: Naming): Decision | undefined {
+  private planNamed(state: State, task: number, inGrace: number, name: Naming): Decision | undefined {
     const answers = this.answersOf(state, task, name);
     const fencing = this.variant.fencing === 'ByTerms' ? 'Always' : 'Never';
+    const fresh = this.members.filter((member) => has(inGrace, member) && answers[name(member)] === LOST);
+    const before = { ...answers, ...Object.fromEntries(fresh.map((member) => [name(member), SILENT])) };
+    const memory = remember(seenSince(observe(before)), observe(answers), NOW_MS);
     const fencedTerm = toTerm(this.variant.announced ? state.fencedTerm : 0);
     const { plan, replicas } = planRecovery(
-      planInput(answers, { policy: { fencing, witnesses: 'Quorum' }, fencedTerm }),
+      planInput(answers, { memory, policy: { fencing, witnesses: 'Quorum' }, fencedTerm }),
     );
     if (plan.kind !== 'Pull' || plan.intent.recipient !== id(name(state.target(task)))) return undefined;
     const intent = this.variant.bendPlan(plan.intent, witnessesOf(replicas));
@@ -140,7 +146,7 @@ export class Decisions {
       snapshotSizeBytes: 0,
       forced: false,
     };
-    const sources = { declared: undefined, cluster: all };
+    const sources = { declared: all, cluster: all };
     const evidence = inspected(reads);
     const confirmation = confirmIntent(intent, { reads, evidence, recorded: new Map(), sources });
     if (confirmation.kind === 'Discarded') return undefined;

@@ -11,7 +11,7 @@ const MEMBER_NAMES = 'ABCDE';
 
 /** Proposers, acceptors and the operator together: whoever searches takes its steps from here. */
 export class Model {
-  private readonly logs = new Logs();
+  readonly logs = new Logs();
   private readonly consensus: Consensus;
   private readonly recovery: Recovery;
 
@@ -33,7 +33,7 @@ export class Model {
 
   /** What a step did and the members after it. */
   describe(next: State, action: ActionKind, actor: number, member: Member, violated: Invariant | undefined): string {
-    const name = MEMBER_NAMES[member] ?? '?';
+    const name = nameOf(member);
     const proposer = () => `${PROPOSER_NAMES[actor] ?? '?'}${toTerm(next.proposerTerm(actor))}`;
     const task = next.bounds.recoveries > 1 ? `operator ${actor + 1}` : 'operator';
     const step = () => {
@@ -51,6 +51,8 @@ export class Model {
         case 'appends to':
         case 'forgets the vote of':
           return `${proposer()} ${action} ${name}`;
+        case 'reads':
+          return `${task} ${action} ${name} for ${nameOf(next.target(actor))}`;
         case 'installs':
           return `${task} ${action} the copy on ${name}`;
         default:
@@ -64,9 +66,13 @@ export class Model {
   /** `A:2(1,1|2)`: term 2, two records written in term 1, last_log_term 2. */
   private describeMember(state: State, member: Member): string {
     const log: LogId = state.log(member);
-    const name = MEMBER_NAMES[member] ?? '?';
+    const name = nameOf(member);
     if (log === 0) return `${name}:lost`;
     const terms = this.logs.get(log).map((one: ModelTerm) => toTerm(one));
     return `${name}:${toTerm(state.term(member))}(${log === 1 ? 'hollow' : `${terms.slice(0, -1).join()}|${terms.at(-1)}`})`;
   }
+}
+
+function nameOf(member: Member): string {
+  return MEMBER_NAMES[member] ?? '?';
 }

@@ -117,7 +117,7 @@ export class Recovery {
     }
     const isPlan = next.taskPhase(task) === PLANNING;
     const outcomes = isPlan
-      ? decisions.plan(next, task)
+      ? decisions.plan(next, task, this.consensus.inGrace(next) & ~(1 << next.target(task)))
       : this.isOvertaken(next, task)
         ? []
         : decisions.confirm(next, task);

@@ -4,14 +4,17 @@ import type { StatusValues } from '../domain/support.ts';
 import type { Invariant } from './consensus.ts';
 import type { Bounds } from './layout.ts';
 import { type Bend, byGrace, byTerms, type Variant } from './variant.ts';
+import type { WalkLimits } from './walk.ts';
 
-/** One exploration and what it has to find. */
+/** One search and what it has to find. */
 export interface Row {
   readonly name: string;
   readonly variant: Variant;
   readonly bounds: Bounds;
   /** The invariants of which one must be violated; none when all must hold. */
   readonly violates: readonly Invariant[];
+  /** Explored by guided random walks only, where there are too many states. */
+  readonly walk?: WalkLimits;
 }
 
 /** Where no other bounds are named. */
