@@ -36,15 +36,15 @@ const CHOICES = {
   /** How much more a proposer deals with its own quorum than with the others. */
   loyalty: [3, 10, 30, 100],
   /** How much more the member that both quorums share is dealt with. */
-  attention: [1, 5],
+  attention: [1, 5, 25],
   /** Of campaigning again. */
   restlessness: [0.003, 0.03, 0.3],
   /** Of losing the shared member's disk: late, when proposers have little left to do. */
   loss: [1, 10, 30],
   /** Of the operator's steps. */
-  haste: [0.3, 2, 10],
+  haste: [0.3, 2, 10, 100],
   /** How far apart actors' paces are, as a power of e. */
-  spread: [3, 6],
+  spread: [3, 6, 9],
   /** How likely paces change after a step. */
   change: [0.03, 0.1, 0.3],
   /** How much more likely one more of hazard makes a step. */

@@ -6,7 +6,7 @@ import { WALKS_NOT_COVERED, WALKS_OPEN, WALKS_SHIPPED, WALKS_WRONG } from './wal
 
 const TIMEOUT_MS = 600_000;
 
-describe('guided random walks of five members', () => {
+describe('guided random walks', () => {
   let pool: RowPool | undefined;
 
   beforeAll(async () => {
