@@ -22,20 +22,11 @@ import {
   SILENT,
   statusOf,
 } from '../domain/support.ts';
+import type { Decision } from './decision.ts';
 import { type Bounds, has, layoutOf, type Member } from './layout.ts';
 import { HOLLOW_LOG, type LogId, type Logs, type ModelTerm, NO_ANSWER, NO_LOG, toModelTerm, toTerm } from './logs.ts';
 import type { State } from './state.ts';
 import type { Variant } from './variant.ts';
-
-/** A plan, or a confirmed one, in the fields of a state. */
-export interface Decision {
-  readonly donor: Member;
-  /** Mask of those who have to stay witnesses until the pull. */
-  readonly witnesses: number;
-  readonly floor: ModelTerm;
-  /** Of `Decisions.ends`. */
-  readonly expected: number;
-}
 
 /** Where every timeline of the model begins. */
 const START_LSN = 1_000n;

@@ -1,6 +1,7 @@
 import { witnessBound } from '../../src/domain/membership.ts';
 import { type Consensus, type Emit, isUp } from './consensus.ts';
-import type { Decision, Decisions } from './decisions.ts';
+import type { Decision } from './decision.ts';
+import type { Decisions } from './decisions.ts';
 import { type Bounds, countOf, has, type Member } from './layout.ts';
 import { fencesBelow, NO_ANSWER, NO_LOG } from './logs.ts';
 import { BUMPING, COPYING, DONE, FENCING, INSTALLING, NO_TASK, PLANNING, RAISING, RECHECKING, State } from './state.ts';

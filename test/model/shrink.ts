@@ -2,8 +2,8 @@ import type { Emit, Invariant } from './consensus.ts';
 import type { Bounds } from './layout.ts';
 import { Model } from './model.ts';
 import { State } from './state.ts';
+import { type Step, stepTo } from './step.ts';
 import type { Variant } from './variant.ts';
-import { type Step, stepTo } from './walk.ts';
 
 /** A way to a violation, as far as it was needed. */
 interface Way {

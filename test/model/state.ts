@@ -1,4 +1,4 @@
-import type { Decision } from './decisions.ts';
+import type { Decision } from './decision.ts';
 import {
   ACCEPTORS_AT,
   type Bounds,

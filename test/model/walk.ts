@@ -1,27 +1,14 @@
 import { witnessBound } from '../../src/domain/membership.ts';
 import { seededRandom } from '../support/seeded-random.ts';
-import type { ActionKind, Emit, Invariant } from './consensus.ts';
+import type { Emit, Invariant } from './consensus.ts';
 import { Guide } from './guide.ts';
 import { Hazard } from './hazard.ts';
-import { type Bounds, countOf, type Member } from './layout.ts';
+import { type Bounds, countOf } from './layout.ts';
 import { Model } from './model.ts';
 import { shrink } from './shrink.ts';
 import { State } from './state.ts';
+import { type Step, stepTo } from './step.ts';
 import type { Variant } from './variant.ts';
-
-/** One step of a walk, to be found again among the steps that a state has. */
-export interface Step {
-  readonly action: ActionKind;
-  readonly actor: number;
-  readonly member: Member;
-  /** For whom the operator reads: several may be lost when it begins. */
-  readonly target: Member | undefined;
-}
-
-/** The step that led to `reached`. */
-export function stepTo(reached: State, action: ActionKind, actor: number, member: Member): Step {
-  return { action, actor, member, target: action === 'reads' ? reached.target(actor) : undefined };
-}
 
 export interface WalkLimits {
   /** The same seed always gives the same walks. */
