@@ -86,7 +86,7 @@ function planLost(input: PlanInput, members: Members, replicas: readonly Replica
 /** What binds every pull, a forced one too; what costs the safekeepers something comes last. */
 function obstacleTo(input: PlanInput, replicas: readonly Replica[], lost: Replica): Plan | undefined {
   return (
-    grace(input, witnessesOf(replicas), lost) ??
+    grace(input, replicas, lost) ??
     refusal(input, lost) ??
     backoff(input) ??
     inspection(input, replicas, lost) ??

@@ -5,7 +5,7 @@ import { chooseDonor, chooseFencing, hasWitnessBound, witnessesOf } from './reco
 import type { Members } from './recovery-members.ts';
 import { GRACE_PERIOD_MIN_MS, groundHeld, ROUND_DISTANCE_MS, sameAnswerForMs } from './recovery-memory.ts';
 import { ATTEMPTS_BEFORE_STALLED } from './recovery-policy.ts';
-import type { Replica, Witness } from './replica-state.ts';
+import { isWitness, type Replica, type Witness } from './replica-state.ts';
 
 // The rules between "a replica is lost" and "pull it": each says what stands in the way, or nothing.
 
@@ -45,17 +45,25 @@ export function waitForWitnesses(
   };
 }
 
-/** Rule R19, and of rule R4 the fence by grace: lost for the whole grace period without interruption. */
-export function grace(input: PlanInput, witnesses: readonly Witness[], lost: Replica): Plan | undefined {
+/**
+ * Rule R19, and of rule R4 the fence by grace: lost for the whole grace period without interruption. By grace that binds
+ * everybody who is no witness: a leader may still count what any of them had acknowledged, and a witness that had it may
+ * just have lost it, too (docs/decisions/0004-the-model-check.md).
+ */
+export function grace(input: PlanInput, replicas: readonly Replica[], lost: Replica): Plan | undefined {
   const { policy, memory, observation, nowMs } = input;
-  if (input.ownRecipient === lost.id && chooseFencing(policy, witnesses) === 'ByTerms') return undefined;
-  const gracePeriodMs = Math.max(policy.gracePeriodMs, GRACE_PERIOD_MIN_MS);
-  const remainingMs = gracePeriodMs - sameAnswerForMs(memory, observation, lost.id, nowMs);
+  const fencing = chooseFencing(policy, witnessesOf(replicas));
+  if (input.ownRecipient === lost.id && fencing === 'ByTerms') return undefined;
+  const awayMs = ({ id }: Replica) => sameAnswerForMs(memory, observation, id, nowMs);
+  const others = fencing === 'ByTerms' ? [] : replicas.filter((each) => each.id !== lost.id && !isWitness(each));
+  const last = others.reduce((latest, each) => (awayMs(each) < awayMs(latest) ? each : latest), lost);
+  const remainingMs = Math.max(policy.gracePeriodMs, GRACE_PERIOD_MIN_MS) - awayMs(last);
   if (remainingMs <= 0) return undefined;
+  const whose = last === lost ? 'the grace period' : `the grace period of safekeeper ${last.id}, which is away too,`;
   return wait(
     'GracePeriod',
     nowMs + remainingMs,
-    `Safekeeper ${lost.id} lost its replica; it is restored when the grace period ends, unless it returns.`,
+    `Safekeeper ${lost.id} lost its replica; it is restored when ${whose} ends, unless it returns.`,
   );
 }
 

@@ -89,6 +89,27 @@ describe('R4: fencing', () => {
     expect(plan(ONE_LOST, { memory, policy: { fencing: 'Always' } })).toMatchObject({ kind: 'Pull' });
   });
 
+  test.each([
+    ['lost', LOST],
+    ['corrupt', CORRUPT],
+    ['silent', SILENT],
+  ])('by grace whoever is no witness must have been %s for the grace period, too', (_name, answer) => {
+    const before = { 1: present({ compute: 'Streaming' }), 2: OK, 3: LOST, 4: OK, 5: OK };
+    const now = { ...before, 5: answer };
+    const memoryAt = (ms: number) => seenSince(observe(now), ms, NOW_MS, seenSince(observe(before), 0, ms - 1));
+    const lately = memoryAt(NOW_MS - GRACE_MS + 1);
+    const policy = { witnesses: 'Quorum' } as const;
+    expect(plan(now, { policy, memory: lately })).toMatchObject({
+      kind: 'Wait',
+      reason: 'GracePeriod',
+      untilMs: NOW_MS + 1,
+      message: expect.stringMatching(/^Safekeeper 3 .* safekeeper 5/) as string,
+    });
+    expect(plan(now, { policy, memory: memoryAt(NOW_MS - GRACE_MS) })).toMatchObject({ kind: 'Pull' });
+    // By terms no leader can count what was acknowledged before.
+    expect(plan(now, { policy: { ...policy, fencing: 'Always' }, memory: lately })).toMatchObject({ kind: 'Pull' });
+  });
+
   test('by grace the compute must stream to the donor', () => {
     const behind = present({ compute: 'Streaming', flushLsn: 900 });
     expect(plan({ 1: OK, 2: behind, 3: LOST })).toMatchObject({ kind: 'Wait', reason: 'GracePeriod' });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RowResult } from './report.ts';
 import { RowPool } from './row-pool.ts';
 import type { Row } from './rows.ts';
-import { WALKS_NOT_COVERED, WALKS_OPEN, WALKS_SHIPPED, WALKS_WRONG } from './walk-rows.ts';
+import { WALKS_NOT_COVERED, WALKS_SHIPPED, WALKS_WRONG } from './walk-rows.ts';
 
 const TIMEOUT_MS = 600_000;
 
@@ -32,11 +32,6 @@ describe('guided random walks', () => {
   test.each(WALKS_WRONG)('find: $name', { timeout: TIMEOUT_MS }, async (row) => {
     const { violation } = await resultOf(row);
     expect(row.violates).toContain(violation?.invariant);
-  });
-
-  // Turns red when it is mended: then the row belongs to the first ones.
-  test.fails.each(WALKS_OPEN)('should find nothing wrong: $name', { timeout: TIMEOUT_MS }, async (row) => {
-    expect((await resultOf(row)).violation).toBeUndefined();
   });
 
   test.skip.each(WALKS_NOT_COVERED)('do not find, though it is wrong: $name', () => {});
