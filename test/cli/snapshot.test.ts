@@ -157,7 +157,7 @@ describe('a snapshot that does not come whole', () => {
     await expect.poll(() => readdirSync(directory), PATIENCE).toHaveLength(1);
     child.kill('SIGKILL');
     expect((await end).code).toBeNull();
-    expect(readdirSync(directory)).toEqual([expect.stringMatching(/^\.timeline\.tar\.[0-9a-f]{16}\.partial$/)]);
+    expect(readdirSync(directory)).toEqual([expect.stringMatching(/^\.timeline\.tar\.[0-9a-f]{32}\.partial$/)]);
   });
 
   test('because it was interrupted leaves nothing at all', async () => {
