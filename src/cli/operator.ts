@@ -110,30 +110,34 @@ async function operate(flags: OperatorFlags): Promise<number> {
     log.info({ url: server.url }, 'Serving metrics and health');
     keepHeapSmall();
     const leaseNamespace = flags.leaseNamespace ?? (await access.current()).namespace ?? 'default';
-    await lead({ client, runtime, leaseNamespace, times, elect: flags.leaderElect }, stop, async (signal) => {
-      state.phase = 'starting';
-      const instance = process.env.HOSTNAME ?? hostname();
-      const events = new EventRecorder({ client, runtime, component: 'safekeeper-operator', instance });
-      const ended = new AbortController();
-      const sending = events.run(ended.signal);
-      const onSynced = () => {
-        state.phase = 'running';
-        log.info('Controllers are running');
-        process.send?.({ kind: 'running' });
-      };
-      try {
-        const openHttp = (options: HttpClientOptions) => new HttpClient(options);
-        await runControllers(
-          { client, events, runtime, openHttp, registry, namespace: flags.namespace, onSynced },
-          stop,
-          signal,
-        );
-        await events.flush(AbortSignal.timeout(2_000)).catch(() => undefined);
-      } finally {
-        ended.abort();
-        await sending;
-      }
-    });
+    await lead(
+      { client, runtime, leaseNamespace, times, elect: flags.leaderElect },
+      stop,
+      async (signal, isLeading) => {
+        state.phase = 'starting';
+        const instance = process.env.HOSTNAME ?? hostname();
+        const events = new EventRecorder({ client, runtime, component: 'safekeeper-operator', instance });
+        const ended = new AbortController();
+        const sending = events.run(ended.signal);
+        const onSynced = () => {
+          state.phase = 'running';
+          log.info('Controllers are running');
+          process.send?.({ kind: 'running' });
+        };
+        try {
+          const openHttp = (options: HttpClientOptions) => new HttpClient(options);
+          await runControllers(
+            { client, events, runtime, openHttp, registry, namespace: flags.namespace, isLeading, onSynced },
+            stop,
+            signal,
+          );
+          await events.flush(AbortSignal.timeout(2_000)).catch(() => undefined);
+        } finally {
+          ended.abort();
+          await sending;
+        }
+      },
+    );
     return 0;
   } catch (error) {
     if (stop.aborted && !(error instanceof Failure)) return 0;
@@ -162,10 +166,10 @@ function leaseTimes(flags: OperatorFlags): LeaseTimes {
 async function lead(
   options: { client: KubeClient; runtime: Runtime; leaseNamespace: string; times: LeaseTimes; elect: boolean },
   stop: AbortSignal,
-  work: (signal: AbortSignal) => Promise<void>,
+  work: (signal: AbortSignal, isLeading: () => boolean) => Promise<void>,
 ): Promise<void> {
   if (!options.elect) {
-    await work(new AbortController().signal);
+    await work(new AbortController().signal, () => true);
     return;
   }
   const identity = `${process.env.HOSTNAME ?? hostname()}_${randomBytes(8).toString('hex')}`;
@@ -176,5 +180,5 @@ async function lead(
     if (!stop.aborted) throw leadership.signal.reason as Error;
   });
   lost.catch(() => undefined);
-  await Promise.race([work(leadership.signal), lost]);
+  await Promise.race([work(leadership.signal, () => leadership.isHeld()), lost]);
 }

@@ -32,6 +32,8 @@ export interface RunControllersOptions {
   readonly registry: Registry;
   /** Undefined: all namespaces. */
   readonly namespace: string | undefined;
+  /** Whether nobody else can be leading. */
+  readonly isLeading: () => boolean;
   /** Told once both caches are filled. */
   readonly onSynced?: () => void;
 }
@@ -112,6 +114,7 @@ export async function runControllers(
       }),
     ),
     random: runtime.random,
+    isLeading: options.isLeading,
     read: objects.reader(({ metadata }, stopped) => client.get(TIMELINE_RESOURCE, metadata, stopped)),
     enqueue: (key) => timelineController.enqueue(key, 'user'),
     signal: stop,

@@ -39,6 +39,29 @@ test('a wiped safekeeper gets everything back without any object; its cluster te
   }
 });
 
+test('an operator that was frozen past its lease pulls nothing', async () => {
+  await using world = await TestWorld.start(3, place(1));
+  await world.createCluster(NONE);
+  let isLeading = true;
+  let asked = 0;
+  world.startOperator({
+    isLeading: () => {
+      asked++;
+      return isLeading;
+    },
+  });
+  await world.untilCluster('Ready', isReady);
+  isLeading = false;
+  await world.wipe(3);
+  await expect.poll(() => asked, { timeout: 60_000 }).toBeGreaterThan(0);
+  // A pull would follow at once.
+  await new Promise((wake) => setTimeout(wake, 200));
+  expect(world.pulls()).toEqual([]);
+  isLeading = true;
+  await world.untilCluster('healed', isReady);
+  expect(world.pulls()).toHaveLength(1);
+});
+
 test('what cannot be healed is told by the cluster for as long as it is so', async () => {
   await using world = await TestWorld.start(3, place(2));
   await world.createCluster(NONE);

@@ -45,6 +45,8 @@ export interface OperatorOptions {
   readonly openHttp?: OpenHttp;
   /** How much later than the timelines the clusters are listed. */
   readonly slowClusterListMs?: number;
+  /** Always, unless told otherwise. */
+  readonly isLeading?: () => boolean;
 }
 
 /** A Kubernetes API, a KubeClient, and as many agents as asked for; no operator yet. */
@@ -117,6 +119,7 @@ export class TestWorld implements AsyncDisposable {
       events,
       runtime,
       openHttp,
+      isLeading: operator.isLeading ?? (() => true),
       registry: this.registry,
       namespace: this.api.namespace,
     };

@@ -28,6 +28,8 @@ export interface RecoveryOrder extends Observer {
   readonly stallTimeoutMs: number;
   /** Whether the object, as the API server has it now, shows this recovery and no later one (rules R12, R18). */
   readonly isCurrent: (signal: AbortSignal) => Promise<boolean>;
+  /** Whether nobody else can be leading, by our own clock. */
+  readonly isLeading: () => boolean;
   readonly takeTurn: Slot['takeTurn'];
 }
 
@@ -162,6 +164,8 @@ async function confirmAndPull(
   }
   using pulling = await inTime(PULL_TIMEOUT_MS, (signal) => turn.startPull(donor.id, signal), signal);
   if (pulling === undefined) return OVERTAKEN;
+  // A process that was frozen since it read all this does not know what another has restored meanwhile.
+  if (!order.isLeading()) return TAKEN_OVER;
   const pulled = await pull(order, recipient, donor, progress, signal);
   if (pulled.kind === 'Pulled') pulling.succeed();
   return { kind: 'Copied', confirmed, pulled };

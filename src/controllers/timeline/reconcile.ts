@@ -30,6 +30,8 @@ export interface TimelineReconcilerOptions extends ReporterOptions {
   readonly random: () => number;
   /** The object as the API server has it now, not as the cache does. */
   readonly read: (object: SafekeeperTimeline, signal: AbortSignal) => Promise<SafekeeperTimeline>;
+  /** Whether nobody else can be leading. */
+  readonly isLeading: () => boolean;
   /** Asks for a visit: a recovery has ended. */
   readonly enqueue: (key: ObjectKey) => void;
   /** Ends every recovery: the operator stops or no longer leads. */
@@ -49,7 +51,7 @@ const AGAIN_MS_MIN = 500;
 const FIRST_SCAN_PATIENCE_MS = 3_000;
 const QUEUE_PATIENCE_MS = 20_000;
 
-/** Looks after SafekeeperTimelines: observe, plan, act, say so. One visit is short; recoveries run beside the visits. */
+/** Looks after SafekeeperTimelines: observe, plan, act, say so. A visit is short; recoveries run beside the visits. */
 export class TimelineReconciler {
   private readonly options: TimelineReconcilerOptions;
   private readonly reporter: Reporter;
@@ -219,7 +221,7 @@ export class TimelineReconciler {
 
   private prepare(sight: Sight, intent: RecoveryIntent, slot: Slot): RecoveryTask {
     const { key, tracking, resource } = sight;
-    const { random, enqueue, signal } = this.options;
+    const { random, isLeading, enqueue, signal } = this.options;
     const { settings } = resource;
     const id = Math.floor(random() * 2 ** 32)
       .toString(16)
@@ -232,6 +234,7 @@ export class TimelineReconciler {
       sources: memberSources(resource),
       pullTimeoutMs: settings.pullTimeoutMs,
       stallTimeoutMs: settings.stallTimeoutMs,
+      isLeading,
       readStatus: async (signal: AbortSignal) => (await this.options.read(resource.object, signal)).status,
     };
     const attempt = (tracking.failed?.count ?? 0) + 1;
