@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { hostname } from 'node:os';
 import { Command, Option } from 'commander';
 import { systemClock } from '../base/clock.ts';
@@ -10,6 +9,7 @@ import { HttpClient, type HttpClientOptions } from '../http/client.ts';
 import { listen } from '../http/server.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { KubeClient } from '../kube/kube-client.ts';
+import { lead } from '../kube/lead.ts';
 import { DEFAULT_LEASE_TIMES, LeaderElector, type LeaseTimes } from '../kube/lease.ts';
 import type { Runtime } from '../kube/runtime.ts';
 import { createHealthHandler } from '../observability/health-server.ts';
@@ -110,34 +110,33 @@ async function operate(flags: OperatorFlags): Promise<number> {
     log.info({ url: server.url }, 'Serving metrics and health');
     keepHeapSmall();
     const leaseNamespace = flags.leaseNamespace ?? (await access.current()).namespace ?? 'default';
-    await lead(
-      { client, runtime, leaseNamespace, times, elect: flags.leaderElect },
-      stop,
-      async (signal, isLeading) => {
-        state.phase = 'starting';
-        const instance = process.env.HOSTNAME ?? hostname();
-        const events = new EventRecorder({ client, runtime, component: 'safekeeper-operator', instance });
-        const ended = new AbortController();
-        const sending = events.run(ended.signal);
-        const onSynced = () => {
-          state.phase = 'running';
-          log.info('Controllers are running');
-          process.send?.({ kind: 'running' });
-        };
-        try {
-          const openHttp = (options: HttpClientOptions) => new HttpClient(options);
-          await runControllers(
-            { client, events, runtime, openHttp, registry, namespace: flags.namespace, isLeading, onSynced },
-            stop,
-            signal,
-          );
-          await events.flush(AbortSignal.timeout(2_000)).catch(() => undefined);
-        } finally {
-          ended.abort();
-          await sending;
-        }
-      },
-    );
+    const identity = `${process.env.HOSTNAME ?? hostname()}_${randomBytes(8).toString('hex')}`;
+    const lease = { namespace: leaseNamespace, name: LEASE_NAME, identity, times };
+    const elector = flags.leaderElect ? new LeaderElector({ client, runtime, ...lease }) : undefined;
+    await lead(elector, stop, async (signal, isLeading) => {
+      state.phase = 'starting';
+      const instance = process.env.HOSTNAME ?? hostname();
+      const events = new EventRecorder({ client, runtime, component: 'safekeeper-operator', instance });
+      const ended = new AbortController();
+      const sending = events.run(ended.signal);
+      const onSynced = () => {
+        state.phase = 'running';
+        log.info('Controllers are running');
+        process.send?.({ kind: 'running' });
+      };
+      try {
+        const openHttp = (options: HttpClientOptions) => new HttpClient(options);
+        await runControllers(
+          { client, events, runtime, openHttp, registry, namespace: flags.namespace, isLeading, onSynced },
+          stop,
+          signal,
+        );
+        await events.flush(AbortSignal.timeout(2_000)).catch(() => undefined);
+      } finally {
+        ended.abort();
+        await sending;
+      }
+    });
     return 0;
   } catch (error) {
     if (stop.aborted && !(error instanceof Failure)) return 0;
@@ -160,25 +159,4 @@ function leaseTimes(flags: OperatorFlags): LeaseTimes {
     `error: --lease-duration must be longer than --lease-renew-deadline, and that more than ${LEASE_RETRY_JITTER_MAX} times as long as --lease-retry-period`,
     { retry: 'never' },
   );
-}
-
-/** Runs `work` while this process holds the lease. A lost lease aborts it at once and is a failure: the process must go. */
-async function lead(
-  options: { client: KubeClient; runtime: Runtime; leaseNamespace: string; times: LeaseTimes; elect: boolean },
-  stop: AbortSignal,
-  work: (signal: AbortSignal, isLeading: () => boolean) => Promise<void>,
-): Promise<void> {
-  if (!options.elect) {
-    await work(new AbortController().signal, () => true);
-    return;
-  }
-  const identity = `${process.env.HOSTNAME ?? hostname()}_${randomBytes(8).toString('hex')}`;
-  const { client, runtime, times, leaseNamespace: namespace } = options;
-  const elector = new LeaderElector({ client, runtime, namespace, name: LEASE_NAME, identity, times });
-  await using leadership = await elector.acquire(stop);
-  const lost = once(leadership.signal, 'abort').then(() => {
-    if (!stop.aborted) throw leadership.signal.reason as Error;
-  });
-  lost.catch(() => undefined);
-  await Promise.race([work(leadership.signal, () => leadership.isHeld()), lost]);
 }

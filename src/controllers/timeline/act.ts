@@ -106,7 +106,7 @@ export async function recover(
   }
 }
 
-/** It need not be asked again for a moment: it is before the turn has come, which does not wait for the answer then. */
+/** A yes is good for a moment: asked for before the turn has come, it does not keep others from theirs. */
 function notAskedAgain(
   isCurrent: RecoveryOrder['isCurrent'],
   clock: RecoveryOrder['clock'],
