@@ -7,6 +7,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // vitest.real.config.ts has those.
     exclude: ['test/**/*.real.test.ts'],
+    // What is printed depends on it, and a bare machine has none.
+    env: { LC_ALL: 'C.UTF-8' },
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 20_000,

@@ -62,6 +62,14 @@ describe('the table', () => {
     );
   });
 
+  test('keeps to ASCII where the locale has nothing else', async () => {
+    await using data = await testDirectory();
+    await data.place({ snapshot: 'resident_partial' });
+    const { output } = await runBundle([data.path], { LC_ALL: 'C' });
+    expect(output).toMatch(/^\* [0-9a-f]{32}\/[0-9a-f]{32} on disk/m);
+    expect(output).toMatch(/^[\n -~]+$/);
+  });
+
   test('shows all that the control files say when asked to', async () => {
     await using data = await testDirectory();
     await data.place({ snapshot: 'offloaded' });
